@@ -1,0 +1,291 @@
+"""The whole configuration as one strict tree, and the presets. Every field has a range and says what it means.
+
+Precedence: command flag > ``--set a.b=c`` > environment ``NORMALCY_A__B`` > ``--config`` file > preset.
+Unknown keys are errors that name the nearest valid key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from normalcy.errors import ConfigError
+
+Weight = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class InputConfig(_Strict):
+    """How a decoded frame becomes network input."""
+
+    short_side: int | None = Field(160, ge=16, le=2048, description="Resize so that the shorter side has this many pixels")
+    size: tuple[int, int] | None = Field(None, description="Exact (width, height) instead of short_side; changes the aspect")
+    multiple: int = Field(8, ge=1, le=64, description="Both sides are rounded to a multiple of this (the encoder's stride)")
+    channels: Literal["rgb", "grey_diff", "rgb_diff"] = Field(
+        "grey_diff", description="rgb: pixels in [0,1]; *_diff: pixels beside 2 x the difference to the frame before"
+    )
+
+    @model_validator(mode="after")
+    def _one_of(self) -> InputConfig:
+        if (self.short_side is None) == (self.size is None):
+            raise ValueError("give exactly one of short_side and size")
+        return self
+
+    @property
+    def channel_count(self) -> int:
+        """Network input channels."""
+        return {"rgb": 3, "grey_diff": 2, "rgb_diff": 6}[self.channels]
+
+
+class ClipConfig(_Strict):
+    """Clips (3.2 of the paper)."""
+
+    length: int = Field(5, ge=3, le=64, description="T, frames of a continuous clip")
+    step: int = Field(1, ge=1, le=32, description="Source frames between two frames of a clip")
+    match_lengths: bool = Field(
+        True, description="Crop V_c to the T-1 frames of V_d, so that length cannot give continuity away; paper: false"
+    )
+    short: Literal["error", "repeat"] = Field(
+        "error", description="A video shorter than a clip: an error, or its last frame repeated"
+    )
+
+
+class EncoderConfig(_Strict):
+    """F."""
+
+    name: Literal["light", "i3d"] = Field("light", description="light trains on two CPU cores; i3d is the paper's")
+    width: int = Field(16, ge=4, le=128, description="light: channels of the first layer")
+    endpoint: str = Field("Mixed_5c", description="i3d: last layer that is run")
+    weights: str | None = Field(None, description="i3d: path of Kinetics-400 weights (.safetensors)")
+    frozen: bool = Field(False, description="Keep the encoder as it is and train the heads alone")
+
+
+class HeadsConfig(_Strict):
+    """P1, P2, P3."""
+
+    projection: int = Field(128, ge=4, le=2048, description="Dimensions of P3's output")
+    hidden: int = Field(128, ge=0, le=4096, description="Hidden units of each head; 0 = one linear layer")
+    keep_time: bool = Field(False, description="P2 keeps the time axis instead of the paper's pooling over time")
+
+
+class TasksConfig(_Strict):
+    """The joint loss, equation 8. A weight of 0 switches the task off."""
+
+    continuity: Weight = Field(1.0, description="w1, continuity judgment (CJ), eq. 1")
+    localisation: Weight = Field(1.0, description="w2, discontinuity localisation (DL), eq. 2")
+    estimation: Weight = Field(1.0, description="w3, missing frame estimation (MFE), eq. 3-7")
+    frame_prediction: Weight = Field(0.0, description="Frame prediction baseline (FP of Table 2): intensity + gradient loss")
+    omega: Weight = Field(0.5, description="Motion (triplet) against appearance (contrastive) in eq. 3")
+    gamma: float = Field(0.5, gt=0.0, le=2.0, description="Margin of the triplet term; the paper gives none")
+    tau: float = Field(0.1, gt=0.0, le=10.0, description="Temperature of the contrastive term")
+
+    @model_validator(mode="after")
+    def _any(self) -> TasksConfig:
+        if not any((self.continuity, self.localisation, self.estimation, self.frame_prediction)):
+            raise ValueError("every task is switched off; give at least one a weight above 0")
+        return self
+
+
+class TrainConfig(_Strict):
+    """Optimisation of the encoder and the heads."""
+
+    steps: int = Field(500, ge=1, le=10_000_000, description="Optimiser steps")
+    batch: int = Field(64, ge=2, le=4096, description="Clip pairs per step")
+    crop: int | None = Field(32, ge=16, le=1024, description="Side of the square crops in resized pixels; none = whole frame")
+    lr: float = Field(3e-4, gt=0.0, le=1.0, description="Peak learning rate of AdamW, decayed by a cosine to 0")
+    warmup: Weight = Field(0.0, description="Share of the steps over which the learning rate rises first")
+    weight_decay: float = Field(0.01, ge=0.0, le=1.0)
+    clip_norm: float = Field(5.0, gt=0.0, description="Gradient norm is clipped to this")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: measured at the start, the faster one")
+    checkpoint_s: float = Field(30.0, gt=0.0, description="Seconds between checkpoints; a kill loses at most this much")
+    holdout: float = Field(0.2, gt=0.0, lt=0.9, description="Share of the normal video kept for validation and calibration")
+    workers: int = Field(0, ge=0, le=64, description="Loader processes; 0 = in the training process")
+    threads: int | None = Field(None, ge=1, le=256, description="Torch threads; none = all cores")
+
+
+class DecoderConfig(_Strict):
+    """Stage 2: the decoder that the psnr readout needs."""
+
+    steps: int = Field(0, ge=0, le=10_000_000, description="Optimiser steps; 0 = no decoder, no psnr readout")
+    batch: int = Field(8, ge=1, le=4096)
+    lr: float = Field(1e-3, gt=0.0, le=1.0)
+    width: int = Field(32, ge=4, le=1024, description="Channels of the widest decoder layer")
+    freeze_encoder: bool = Field(True, description="Train the decoder alone")
+
+
+ReadoutName = Literal["psnr", "feature", "proxy", "density", "continuity", "motion"]
+
+
+class ScoringConfig(_Strict):
+    """From features to a score for every frame."""
+
+    readouts: tuple[ReadoutName, ...] = Field(("density", "continuity", "motion"), min_length=1)
+    stride: int = Field(2, ge=1, le=64, description="Clip frames between two scored windows")
+    batch: int = Field(8, ge=1, le=512, description="Windows per forward pass; 1 for the lowest delay")
+    bands: int = Field(8, ge=1, le=64, description="Image row bands that normal statistics are kept for; 1 = whole frame")
+    top: float = Field(0.01, gt=0.0, le=1.0, description="Share of a map's places whose mean is the window's value")
+    normalise: Literal["train", "per_video"] = Field(
+        "train", description="train: held-out normal video (default); per_video: min-max over each test video (the paper's)"
+    )
+    smoothing: Literal["none", "gaussian", "ema"] = Field("gaussian", description="gaussian is centred, ema causal")
+    sigma_s: float = Field(0.5, ge=0.0, le=60.0, description="Width of the smoothing in seconds")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16 is faster and changes scores slightly")
+
+
+class AlarmConfig(_Strict):
+    """When a run of high scores becomes an event."""
+
+    budget_per_hour: float = Field(1.0, gt=0.0, le=3600.0, description="False alarms per hour that the user accepts")
+    release: Weight = Field(0.8, description="An event ends when the score falls below this share of the threshold")
+    min_s: float = Field(0.2, ge=0.0, le=3600.0, description="Shorter events are dropped")
+    merge_s: float = Field(1.0, ge=0.0, le=3600.0, description="Events closer than this are one")
+
+
+class Config(_Strict):
+    """Everything that decides what a model is and how it scores. Stored in the model folder."""
+
+    preset: str = Field("cpu", description="The preset this configuration started from")
+    seed: int = Field(0, ge=0, lt=2**31)
+    input: InputConfig = InputConfig()
+    clip: ClipConfig = ClipConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    heads: HeadsConfig = HeadsConfig()
+    tasks: TasksConfig = TasksConfig()
+    train: TrainConfig = TrainConfig()
+    decoder: DecoderConfig = DecoderConfig()
+    scoring: ScoringConfig = ScoringConfig()
+    alarm: AlarmConfig = AlarmConfig()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Config:
+        if "psnr" in self.scoring.readouts and not (self.decoder.steps or self.tasks.frame_prediction):
+            raise ValueError("readout psnr needs a decoder: set decoder.steps above 0")
+        if self.clip.length < 4 and self.heads.keep_time:
+            raise ValueError("heads.keep_time needs clip.length of at least 4")
+        return self
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # Seconds on any machine: for tests and for trying the road out. Its scores mean little.
+    "tiny": {
+        "input": {"short_side": 64},
+        "clip": {"length": 4},
+        "encoder": {"width": 4},
+        "heads": {"projection": 16, "hidden": 16},
+        "train": {"steps": 20, "batch": 8, "crop": 32, "lr": 1e-3, "precision": "fp32"},
+        "scoring": {"bands": 2},
+    },
+    # Minutes on two CPU cores: the default.
+    "cpu": {},
+    # Section 4.2 of the paper to the letter: T=12, 256x256, pixels in [0,1], AdamW, lr 3e-4 with cosine annealing,
+    # omega .5, w1=w2=w3=1, tau .1, I3D-RGB, scores by eq. 9-11. What the paper leaves open is in docs/method.md.
+    "paper": {
+        "input": {"short_side": None, "size": (256, 256), "channels": "rgb", "multiple": 32},
+        "clip": {"length": 12, "match_lengths": False},
+        "encoder": {"name": "i3d"},
+        "heads": {"hidden": 0},
+        "train": {"steps": 20_000, "batch": 8, "crop": None, "lr": 3e-4, "warmup": 0.0},
+        "decoder": {"steps": 10_000, "batch": 8, "width": 256},
+        "scoring": {"readouts": ("psnr",), "stride": 12, "normalise": "per_video", "smoothing": "none", "sigma_s": 0.0},
+    },
+}
+ENV_PREFIX = "NORMALCY_"
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    out = dict(base)
+    for k, v in over.items():
+        out[k] = _merge(out[k], v) if isinstance(v, Mapping) and isinstance(out.get(k), dict) else v
+    return out
+
+
+def _nest(key: str, value: Any) -> dict[str, Any]:
+    head, _, rest = key.partition(".")
+    return {head: _nest(rest, value) if rest else value}
+
+
+def _parse(text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as e:
+        raise ConfigError(f"cannot read the value {text!r}: {e}") from e
+
+
+def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
+    """All dotted keys of the tree, leaves and branches, in definition order."""
+    out: list[str] = []
+    for name, f in model.model_fields.items():
+        out.append(prefix + name)
+        if isinstance(f.annotation, type) and issubclass(f.annotation, BaseModel):
+            out += known_keys(f.annotation, f"{prefix}{name}.")
+    return out
+
+
+def _explain(e: ValidationError, origin: str) -> ConfigError:
+    lines = []
+    for err in e.errors():
+        key = ".".join(str(p) for p in err["loc"])
+        if err["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(key, known_keys(), n=1, cutoff=0.0)
+            lines.append(f"unknown key '{key}'" + (f"; did you mean '{near[0]}'?" if near else ""))
+        else:
+            lines.append(f"{key or 'configuration'}: {err['msg']} (got {err['input']!r})"[:300])
+    return ConfigError(f"{origin}: " + "; ".join(lines))
+
+
+def load_config(
+    preset: str = "cpu",
+    file: str | Path | None = None,
+    sets: Sequence[str] = (),
+    flags: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Config:
+    """Resolve a configuration.
+
+    preset: a name of :data:`PRESETS`. file: YAML or JSON. sets: ``"a.b=value"`` strings, values read as YAML.
+    flags: dotted keys with values that win over everything. environ: defaults to ``os.environ``.
+    Raises ConfigError for an unknown key (naming the nearest), a value out of range, or an unreadable file.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(f"unknown preset '{preset}'; there are {', '.join(PRESETS)}")
+    tree = _merge({"preset": preset}, PRESETS[preset])
+    origin = f"preset {preset}"
+    if file is not None:
+        try:
+            loaded = _parse(Path(file).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as e:
+            raise ConfigError(f"{file}: cannot be read: {e}") from e
+        if not isinstance(loaded, dict):
+            raise ConfigError(f"{file}: expected a mapping of settings, found {type(loaded).__name__}")
+        tree, origin = _merge(tree, loaded), str(file)
+    for name, text in sorted((environ if environ is not None else os.environ).items()):
+        if name.startswith(ENV_PREFIX) and "__" in name:
+            key = name[len(ENV_PREFIX) :].lower().replace("__", ".")
+            tree, origin = _merge(tree, _nest(key, _parse(text))), f"environment {name}"
+    for item in sets:
+        key, eq, text = item.partition("=")
+        if not eq:
+            raise ConfigError(f"--set {item}: write it as key=value")
+        tree, origin = _merge(tree, _nest(key.strip(), _parse(text))), f"--set {item}"
+    for key, value in (flags or {}).items():
+        if value is not None:
+            tree = _merge(tree, _nest(key, value))
+    return parse_config(tree, origin)
+
+
+def parse_config(tree: Mapping[str, Any], origin: str = "config") -> Config:
+    """Validate a plain mapping (a stored config.json). origin names the file in errors."""
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as e:
+        raise _explain(e, origin) from e

@@ -1,0 +1,107 @@
+"""Small frozen values that travel between the stages. Images are RGB, coordinates are pixels of the source video.
+
+Shape legend used across the project: B batch, C channels, T frames, H height, W width, D feature channels,
+N frames of a video, h and w the places of a score map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box = tuple[float, float, float, float]
+"""x1, y1, x2, y2 in source pixels, x2 and y2 exclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What is known of a video before it is decoded to its end."""
+
+    name: str
+    """Unique within one run; the name of the output folder."""
+    path: Path
+    width: int
+    """Width in pixels after rotation metadata is applied."""
+    height: int
+    fps: float
+    """Mean frame rate (frames per second); time stamps, not this, say when a frame was."""
+    frames: int | None
+    """Frame count where it is known without decoding (frame folders), else None."""
+    rotation: int = 0
+    """Degrees clockwise that the reader turns the picture by, from the container's metadata."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded picture with its place in time."""
+
+    index: int
+    """0-based position in decoding (presentation) order."""
+    time_s: float
+    """True presentation time in seconds; the first frame of a file is at 0."""
+    image: NDArray[np.uint8]
+    """(H, W, 3) uint8 RGB."""
+
+    def __post_init__(self) -> None:
+        if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
+            raise ValueError(f"Frame image must be (H, W, 3) uint8, got {self.image.shape} {self.image.dtype}")
+
+    def __repr__(self) -> str:
+        h, w, _ = self.image.shape
+        return f"Frame(index={self.index}, time_s={self.time_s:.3f}, {w}x{h})"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameScore:
+    """How abnormal one frame is. Higher is more abnormal; 0 is typical of the held-out normal video."""
+
+    frame: int
+    time_s: float
+    score: float
+    readouts: Mapping[str, float]
+    """Calibrated value of each readout, same unit as the score."""
+    map: NDArray[np.float32] | None = field(default=None, repr=False)
+    """(h, w) fused score map on the encoder's grid; covers the whole picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A stretch of frames above the threshold."""
+
+    start_frame: int
+    end_frame: int
+    """Last frame of the event, inclusive."""
+    peak_frame: int
+    start_s: float
+    end_s: float
+    peak_s: float
+    peak: float
+    """Highest frame score in the event."""
+    region: Box | None
+    """Box around the most abnormal region at the peak frame."""
+    readout: str
+    """Name of the readout that fired most at the peak."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoScores:
+    """All frame scores of one video, first frame to last. Arrays share their length N."""
+
+    name: str
+    time_s: NDArray[np.float64]
+    score: NDArray[np.float64]
+    readouts: Mapping[str, NDArray[np.float64]]
+
+    def __post_init__(self) -> None:
+        n = len(self.score)
+        for label, a in [("time_s", self.time_s), *self.readouts.items()]:
+            if a.shape != (n,):
+                raise ValueError(f"{self.name}: {label} has shape {a.shape}, expected ({n},)")
+
+    def __repr__(self) -> str:
+        end = float(self.time_s[-1]) if len(self.time_s) else 0.0
+        return f"VideoScores({self.name!r}, {len(self.score)} frames, {end:.1f} s, readouts={list(self.readouts)})"
