@@ -1,0 +1,61 @@
+"""From the configuration to the network. Names are plain dictionaries, so that a name in a file can be searched for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from normalcy.config import Config
+from normalcy.nn.encoder import Encoder, frozen_statistics
+from normalcy.nn.heads import Heads
+from normalcy.nn.inputs import to_input
+from normalcy.nn.light import LightEncoder
+
+__all__ = ["ENCODERS", "Encoder", "Network", "build_encoder", "channels_last", "frozen_statistics"]
+
+
+def _light(cfg: Config) -> Encoder:
+    return LightEncoder(cfg.input.channel_count, cfg.encoder.width)
+
+
+ENCODERS: dict[str, Callable[[Config], Encoder]] = {"light": _light}
+"""Every encoder by its name in ``encoder.name``."""
+
+
+def build_encoder(cfg: Config) -> Encoder:
+    """F as the configuration names it, with random weights."""
+    return ENCODERS[cfg.encoder.name](cfg)
+
+
+class Network(nn.Module):
+    """F with its heads, and the decoder where the configuration asks for one."""
+
+    def __init__(self, cfg: Config) -> None:
+        super().__init__()
+        self.cfg = cfg
+        self.encoder = build_encoder(cfg)
+        h = cfg.heads
+        self.heads = Heads(self.encoder.channels, cfg.clip.length, h.projection, h.hidden, h.keep_time)
+        self.decoder = None
+
+    def features(self, x_BTHWC: Tensor) -> Tensor:
+        """Features f_BDthw of clips (B, T, H, W, 3), uint8 or float in [0, 1]. Any T >= 1."""
+        f_BDthw: Tensor = self.encoder(to_input(x_BTHWC, self.cfg.input.channels))
+        return f_BDthw
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Parameters of encoder, heads and (where there is one) decoder."""
+        return {name: sum(p.numel() for p in part.parameters()) for name, part in self.named_children()}
+
+
+def channels_last(module: nn.Module) -> nn.Module:
+    """Put the convolution weights of a module in channels-last memory order (in place). Same numbers, often faster."""
+    for p in module.parameters():
+        if p.ndim in (4, 5):
+            order = torch.channels_last if p.ndim == 4 else torch.channels_last_3d
+            p.data = p.data.contiguous(memory_format=order)
+            if p.grad is not None:
+                p.grad = p.grad.contiguous(memory_format=order)
+    return module
