@@ -8,8 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from normalcy.config import Config
+from normalcy.errors import ConfigError
+from normalcy.nn.decoder import Decoder
 from normalcy.nn.encoder import Encoder, frozen_statistics
 from normalcy.nn.heads import Heads
+from normalcy.nn.i3d import ENDPOINTS, I3D
 from normalcy.nn.inputs import to_input
 from normalcy.nn.light import LightEncoder
 
@@ -20,12 +23,21 @@ def _light(cfg: Config) -> Encoder:
     return LightEncoder(cfg.input.channel_count, cfg.encoder.width)
 
 
-ENCODERS: dict[str, Callable[[Config], Encoder]] = {"light": _light}
+def _i3d(cfg: Config) -> Encoder:
+    if cfg.encoder.endpoint not in ENDPOINTS:
+        raise ConfigError(f"encoder.endpoint: unknown layer '{cfg.encoder.endpoint}'; there are {', '.join(ENDPOINTS)}")
+    return I3D(cfg.input.channel_count, cfg.encoder.endpoint)
+
+
+ENCODERS: dict[str, Callable[[Config], Encoder]] = {"light": _light, "i3d": _i3d}
 """Every encoder by its name in ``encoder.name``."""
 
 
 def build_encoder(cfg: Config) -> Encoder:
-    """F as the configuration names it, with random weights."""
+    """F as the configuration names it, with random weights: ``encoder.weights`` is the training's to load.
+
+    Raises ConfigError for an unknown I3D endpoint.
+    """
     return ENCODERS[cfg.encoder.name](cfg)
 
 
@@ -38,7 +50,9 @@ class Network(nn.Module):
         self.encoder = build_encoder(cfg)
         h = cfg.heads
         self.heads = Heads(self.encoder.channels, cfg.clip.length, h.projection, h.hidden, h.keep_time)
-        self.decoder = None
+        self.decoder: Decoder | None = None
+        if cfg.decoder.steps > 0 or cfg.tasks.frame_prediction > 0:
+            self.decoder = Decoder(self.encoder.channels, self.encoder.stride[1], cfg.decoder.width, cfg.clip.length)
 
     def features(self, x_BTHWC: Tensor) -> Tensor:
         """Features f_BDthw of clips (B, T, H, W, 3), uint8 or float in [0, 1]. Any T >= 1."""
