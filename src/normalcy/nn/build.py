@@ -13,7 +13,7 @@ from normalcy.nn.decoder import Decoder
 from normalcy.nn.encoder import Encoder, frozen_statistics
 from normalcy.nn.heads import Heads
 from normalcy.nn.i3d import ENDPOINTS, I3D
-from normalcy.nn.inputs import to_input
+from normalcy.nn.inputs import picture, to_input
 from normalcy.nn.light import LightEncoder
 
 __all__ = ["ENCODERS", "Encoder", "Network", "build_encoder", "channels_last", "frozen_statistics"]
@@ -58,6 +58,25 @@ class Network(nn.Module):
         """Features f_BDthw of clips (B, T, H, W, 3), uint8 or float in [0, 1]. Any T >= 1."""
         f_BDthw: Tensor = self.encoder(to_input(x_BTHWC, self.cfg.input.channels))
         return f_BDthw
+
+    def estimate(self, x_BTHWC: Tensor, t: Tensor) -> Tensor:
+        """The decoder's estimate of frame t from the other T - 1: RGB (B, 3, H, W), nominally in [0, 1], not clamped.
+
+        x_BTHWC: clips of T frames, uint8 or float in [0, 1]. t: (B,) long in 0..T-1, one frame for each clip. Frame t is
+        taken out before anything is computed. At a clip's end the one neighbour stands for both: t = T - 1 is frame
+        prediction. Raises ValueError where the network has no decoder or the clip has not T frames.
+        """
+        frames = x_BTHWC.shape[1]
+        if self.decoder is None:
+            raise ValueError("this network has no decoder: set decoder.steps above 0")
+        if frames != self.decoder.length:
+            raise ValueError(f"estimation needs clips of {self.decoder.length} frames, got {frames}")
+        order = torch.arange(frames - 1, device=t.device)[None]
+        rows = torch.arange(len(t), device=t.device)
+        rest = x_BTHWC[rows[:, None], order + (order >= t[:, None])]
+        before, after = rest[rows, (t - 1).clamp_min(0)], rest[rows, t.clamp_max(frames - 2)]
+        estimate: Tensor = self.decoder(self.features(rest), t, picture(before), picture(after))
+        return estimate
 
     def parameter_counts(self) -> dict[str, int]:
         """Parameters of encoder, heads and (where there is one) decoder."""

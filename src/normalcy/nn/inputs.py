@@ -16,6 +16,19 @@ DIFFERENCE_GAIN = 2.0
 """Differences between frames are small; doubled they have about the spread of the pixels."""
 
 
+def _scale(x: Tensor) -> float:
+    if x.dtype == torch.uint8:
+        return 1.0 / 255.0
+    if x.is_floating_point():
+        return 1.0
+    raise ValueError(f"pictures must be uint8 or floating point in [0, 1], got {x.dtype}")
+
+
+def picture(x_BHWC: Tensor) -> Tensor:
+    """Single frames (B, H, W, 3), uint8 or floating point in [0, 1], as float32 (B, 3, H, W) in [0, 1]."""
+    return x_BHWC.permute(0, 3, 1, 2).float() * _scale(x_BHWC)
+
+
 def to_input(x_BTHWC: Tensor, channels: str) -> Tensor:
     """Network input x_BCTHW (float32) for a batch of clips.
 
@@ -27,12 +40,7 @@ def to_input(x_BTHWC: Tensor, channels: str) -> Tensor:
     """
     if x_BTHWC.ndim != 5 or x_BTHWC.shape[-1] != 3 or x_BTHWC.shape[1] < 1:
         raise ValueError(f"clips must be (B, T, H, W, 3) with T of at least 1, got {tuple(x_BTHWC.shape)}")
-    if x_BTHWC.dtype == torch.uint8:
-        scale = 1.0 / 255.0
-    elif x_BTHWC.is_floating_point():
-        scale = 1.0
-    else:
-        raise ValueError(f"clips must be uint8 or floating point in [0, 1], got {x_BTHWC.dtype}")
+    scale = _scale(x_BTHWC)
     if channels == "rgb":
         return x_BTHWC.permute(0, 4, 1, 2, 3).float() * scale
     if channels == "grey_diff":
