@@ -85,10 +85,11 @@ class Network(nn.Module):
 
 def channels_last(module: nn.Module) -> nn.Module:
     """Put the convolution weights of a module in channels-last memory order (in place). Same numbers, often faster."""
-    for p in module.parameters():
-        if p.ndim in (4, 5):
-            order = torch.channels_last if p.ndim == 4 else torch.channels_last_3d
-            p.data = p.data.contiguous(memory_format=order)
-            if p.grad is not None:
-                p.grad = p.grad.contiguous(memory_format=order)
+    with torch.inference_mode(False):  # called within it, it would leave weights that can no longer be trained
+        for p in module.parameters():
+            if p.ndim in (4, 5):
+                order = torch.channels_last if p.ndim == 4 else torch.channels_last_3d
+                p.data = p.data.contiguous(memory_format=order)
+                if p.grad is not None:
+                    p.grad = p.grad.contiguous(memory_format=order)
     return module
