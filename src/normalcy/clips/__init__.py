@@ -1,0 +1,1 @@
+"""Clips: which source frames form a continuous, a discontinuous or a sliding window."""

@@ -1,0 +1,1 @@
+"""Video in and out: sources, streaming readers with true time stamps, the frame cache, the writer."""
