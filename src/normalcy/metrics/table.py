@@ -1,0 +1,129 @@
+"""Result tables: plain text, Markdown, JSON, CSV. A row whose protocol looked at the test data says so in a line of its own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from normalcy.errors import MetricError
+from normalcy.metrics.auc import FrameMetrics
+from normalcy.metrics.bootstrap import METRICS, Bootstrap, Interval
+
+TITLES = {
+    "micro_auc": "micro AUC",
+    "macro_auc_padded": "macro AUC (padded)",
+    "macro_auc_defined": "macro AUC (defined)",
+    "eer": "EER",
+    "average_precision": "AP",
+    "rbdc": "RBDC",
+    "tbdc": "TBDC",
+    "pixel_auc": "pixel AUC",
+    "false_alarms_per_hour": "false alarms/h",
+    "median_delay_s": "delay (s)",
+}
+"""Column heading of each metric; a metric that is not here is headed by its own name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """One method under one protocol.
+
+    Raises:
+        MetricError: a value or a bound is NaN or infinite.
+    """
+
+    name: str
+    protocol: str
+    """How the score was post-processed, such as ``train, gaussian 3``."""
+    peeked: str | None
+    """What the protocol looked at that a live system cannot know; None if nothing."""
+    values: Mapping[str, float | None]
+    """Metric name -> value; None where it is undefined."""
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    """Metric name -> interval, for those that have one."""
+
+    def __post_init__(self) -> None:
+        bounds = [(k, b) for k, i in self.intervals.items() for b in (i.low, i.high)]
+        for metric, value in [*self.values.items(), *bounds]:
+            if value is not None and not math.isfinite(value):
+                raise MetricError(f"result '{self.name}': {metric} is {value}; a table holds finite numbers only")
+
+
+def frame_row(
+    name: str, protocol: str, metrics: FrameMetrics, intervals: Bootstrap | None = None, peeked: str | None = None
+) -> ResultRow:
+    """A row of the frame-level metrics, with their intervals where given."""
+    values = {metric: getattr(metrics, metric) for metric in METRICS}
+    return ResultRow(name, protocol, peeked, values, intervals.intervals if intervals else {})
+
+
+def to_text(rows: Sequence[ResultRow]) -> str:
+    """Aligned plain-text table; undefined values are ``-``."""
+    grid = _grid(rows)
+    widths = [max(len(line[i]) for line in grid) for i in range(len(grid[0]))]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in grid]
+    lines.insert(1, "  ".join("-" * w for w in widths))
+    return "\n".join([*lines, *_warnings(rows)]) + "\n"
+
+
+def to_markdown(rows: Sequence[ResultRow]) -> str:
+    """The same as a Markdown table."""
+    grid = [[cell.replace("|", "\\|") for cell in line] for line in _grid(rows)]
+    lines = ["| " + " | ".join(line) + " |" for line in grid]
+    lines.insert(1, "|" + " --- |" * len(grid[0]))
+    warnings = [line for w in _warnings(rows) for line in ("", w)]
+    return "\n".join([*lines, *warnings]) + "\n"
+
+
+def to_json(rows: Sequence[ResultRow]) -> str:
+    """A JSON list, one object per row, in full precision."""
+    return json.dumps([_plain(row) for row in rows], indent=2, allow_nan=False) + "\n"
+
+
+def to_csv(rows: Sequence[ResultRow]) -> str:
+    """CSV in full precision with columns ``name, protocol, peeked`` and ``metric, metric_low, metric_high`` for each metric."""
+    columns = metric_names(rows)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["name", "protocol", "peeked", *(c + end for c in columns for end in ("", "_low", "_high"))])
+    for row in rows:
+        cells: list[float | str | None] = [row.name, row.protocol, row.peeked]
+        for c in columns:
+            bounds = row.intervals.get(c, Interval(None, None))
+            cells += [row.values.get(c), bounds.low, bounds.high]
+        writer.writerow(cells)
+    return out.getvalue()
+
+
+def metric_names(rows: Sequence[ResultRow]) -> list[str]:
+    """Every metric of any row, in the order of first appearance."""
+    return list(dict.fromkeys(metric for row in rows for metric in row.values))
+
+
+def cell(row: ResultRow, metric: str) -> str:
+    """One value to 3 decimals with its interval in brackets; ``-`` where undefined."""
+    value, bounds = row.values.get(metric), row.intervals.get(metric)
+    if value is None:
+        return "-"
+    if bounds is None or bounds.low is None or bounds.high is None:
+        return f"{value:.3f}"
+    return f"{value:.3f} [{bounds.low:.3f}, {bounds.high:.3f}]"
+
+
+def _grid(rows: Sequence[ResultRow]) -> list[list[str]]:
+    columns = metric_names(rows)
+    head = ["method", "protocol", *(TITLES.get(c, c) for c in columns)]
+    return [head, *([row.name, row.protocol, *(cell(row, c) for c in columns)] for row in rows)]
+
+
+def _warnings(rows: Sequence[ResultRow]) -> list[str]:
+    return [f"peeked: {row.name} ({row.protocol}): {row.peeked}" for row in rows if row.peeked is not None]
+
+
+def _plain(row: ResultRow) -> dict[str, object]:
+    bounds = {k: {"low": i.low, "high": i.high, "reason": i.reason} for k, i in row.intervals.items()}
+    return {"name": row.name, "protocol": row.protocol, "peeked": row.peeked, "values": dict(row.values), "intervals": bounds}
