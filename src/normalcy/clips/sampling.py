@@ -69,8 +69,8 @@ def sample_pair(n_frames: int, length: int, step: int, rng: np.random.Generator)
     need = span(length, step)
     if not pair_fits(n_frames, length, step):
         raise ShortVideoError(
-            f"{n_frames} frames are too few to train on: two clips of {length} frames at step {step} "
-            f"that do not overlap need at least {2 * need}"
+            f"too few frames to train on: {n_frames}, needed {2 * need} "
+            f"(two clips of {length} frames at step {step} that do not overlap)"
         )
     last = n_frames - need  # the last start of any clip
     v_left = last - need + 1  # starts 0 .. v_left-1 leave room for V_c behind V
@@ -99,7 +99,7 @@ def sliding(n_frames: int, length: int, step: int = 1, stride: int = 1, policy: 
     if n_frames < need:
         if policy == "error" or n_frames < 1:
             raise ShortVideoError(
-                f"{n_frames} frames are fewer than one clip needs ({need}: {length} frames at step {step}); "
+                f"too few frames for one clip: {n_frames}, needed {need} ({length} frames at step {step}); "
                 "use a longer video, or set clip.short to repeat"
             )
         return np.minimum(continuous(0, length, step), n_frames - 1)[None]

@@ -192,11 +192,13 @@ def _unique(refs: list[VideoRef]) -> list[VideoRef]:
     for ref in refs:
         same.setdefault(ref.name.casefold(), []).append(ref)
     names = [_prefixed(ref, same[ref.name.casefold()]) for ref in refs]
-    taken: set[str] = set()  # case ignored: the output may lie on a file system that ignores it
+    reserved = {n.casefold() for n in names}  # case ignored: the output may lie on a file system that ignores it
+    taken: set[str] = set()
     for i, name in enumerate(names):
         number = 2
         while names[i].casefold() in taken:
-            names[i] = f"{name}_{number}"
+            if f"{name}_{number}".casefold() not in reserved:
+                names[i] = f"{name}_{number}"
             number += 1
         taken.add(names[i].casefold())
     return [replace(r, name=n) for r, n in zip(refs, names, strict=True)]
