@@ -121,7 +121,7 @@ class DecoderConfig(_Strict):
     freeze_encoder: bool = Field(True, description="Train the decoder alone")
 
 
-ReadoutName = Literal["psnr", "feature", "proxy", "density", "continuity", "motion"]
+ReadoutName = Literal["psnr", "feature", "proxy", "density", "frame_density", "continuity", "motion"]
 
 
 class ScoringConfig(_Strict):

@@ -1,0 +1,211 @@
+"""A trained detector: network, fitted readouts, and what their values are on held-out normal video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from normalcy.config import Config
+from normalcy.errors import ModelError, TrainingError
+from normalcy.nn.build import Network
+from normalcy.scoring.density import band_of_row
+from normalcy.scoring.readouts import Readout, build_readouts
+from normalcy.scoring.threshold import Threshold
+from normalcy.scoring.windows import Windows
+
+SHRINK = 50.0
+"""Windows of the whole frame that a band's own statistics are mixed with: a band that hardly saw anything leans on all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """What one readout looks like on held-out normal video."""
+
+    mean: NDArray[np.float32]
+    """(K, bands) mean of each component's map."""
+    spread: NDArray[np.float32]
+    """(K, bands) standard deviation of each component's map."""
+    centre: float
+    """Median of the window's value."""
+    scale: float
+    """Standard deviation of the window's value, from the quartiles where those tell it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Calibrated reading of a batch of B windows."""
+
+    values: NDArray[np.float64]
+    """(B, R) value of each readout in standard deviations of held-out normal video."""
+    maps: NDArray[np.float32]
+    """(B, h, w) fused map: 1 is as high as the highest place of all but 1 % of normal windows."""
+
+
+class Model:
+    """Network and calibration. read() turns windows into calibrated values; everything it needs is stored in the model."""
+
+    def __init__(self, cfg: Config, network: Network, readouts: list[Readout] | None = None) -> None:
+        self.cfg = cfg
+        self.network = network.eval()
+        self.readouts = build_readouts(cfg) if readouts is None else readouts
+        self.normal: list[Normal] = []
+        self.map_scale = 1.0
+        self.threshold: Threshold | None = None
+        self.trained_fps: float = 0.0
+
+    @property
+    def names(self) -> list[str]:
+        """Readout names, in the order of every array of readouts."""
+        return [r.name for r in self.readouts]
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def windows(self, clips_BTHWC: NDArray[np.uint8]) -> Windows:
+        """Put (B, T, H, W, 3) uint8 windows on the model's device."""
+        return Windows(self.network, torch.from_numpy(clips_BTHWC).to(self.device), self.cfg.scoring.precision)
+
+    @torch.inference_mode()
+    def fit_density(self, windows: Iterable[Windows]) -> None:
+        """Show the readouts normal training video."""
+        for w in windows:
+            for r in self.readouts:
+                r.observe(w)
+        for r in self.readouts:
+            r.fit()
+
+    @torch.inference_mode()
+    def calibrate(self, windows: Iterable[Windows]) -> int:
+        """Fit places and values on held-out normal windows; returns how many there were. Maps are kept, so cap the input."""
+        raw: list[list[Tensor]] = [[] for _ in self.readouts]
+        own: list[list[Tensor]] = [[] for _ in self.readouts]
+        for w in windows:
+            for i, r in enumerate(self.readouts):
+                maps = r.maps(w)
+                value = r.values(w, maps)
+                raw[i].append(maps.cpu())
+                if value is not None:
+                    own[i].append(value.cpu())
+        if not raw[0]:
+            raise TrainingError("no normal video is left to calibrate on; give more or longer training video")
+        bands = self.cfg.scoring.bands
+        self.normal, fused = [], None
+        for r, all_maps, values in zip(self.readouts, raw, own, strict=True):
+            place = _place_statistics(all_maps, bands)
+            z = [_place_z(m, place, r.two_sided) for m in all_maps]
+            v = torch.cat(values) if values else torch.cat([_top_mean(m, self.cfg.scoring.top) for m in z])
+            self.normal.append(Normal(*place, *_centre_and_scale(v.double().numpy())))
+            if r.local:
+                squashed = [torch.asinh(m) for m in z]
+                fused = squashed if fused is None else [a + b for a, b in zip(fused, squashed, strict=True)]
+        self._fit_map_scale(fused)
+        return sum(len(m) for m in raw[0])
+
+    def _fit_map_scale(self, fused: list[Tensor] | None) -> None:
+        if fused is not None:
+            n = sum(r.local for r in self.readouts)
+            peaks = torch.cat([m.flatten(1).amax(dim=1) for m in fused]) / n
+            self.map_scale = max(float(torch.quantile(peaks, 0.99)), 1e-3)
+
+    @torch.inference_mode()
+    def read(self, w: Windows) -> Reading:
+        """Calibrated values and map of windows. Raises ModelError for a model that was never calibrated."""
+        if not self.normal:
+            raise ModelError("this model was not calibrated on normal video; train it to the end")
+        values, fused, local = [], torch.zeros(len(w.clips_BTHWC), *w.grid), 0
+        for r, normal in zip(self.readouts, self.normal, strict=True):
+            maps = r.maps(w)
+            value = r.values(w, maps)
+            z = _place_z(maps.cpu(), (normal.mean, normal.spread), r.two_sided)
+            v = value.cpu() if value is not None else _top_mean(z, self.cfg.scoring.top)
+            values.append((v.double().numpy() - normal.centre) / normal.scale)
+            if r.local:
+                fused = fused + torch.asinh(z)
+                local += 1
+        return Reading(np.stack(values, axis=1), (fused / max(local, 1) / self.map_scale).numpy())
+
+    def state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
+        """(arrays, scalars) for the model folder."""
+        arrays: dict[str, NDArray[np.float32]] = {}
+        scalars: dict[str, Any] = {"map_scale": self.map_scale, "trained_fps": self.trained_fps, "readouts": {}}
+        for r, n in zip(self.readouts, self.normal, strict=True):
+            arrays |= {f"{r.name}.{k}": np.ascontiguousarray(v) for k, v in r.state().items()}
+            arrays |= {f"{r.name}.place_mean": n.mean, f"{r.name}.place_spread": n.spread}
+            scalars["readouts"][r.name] = {"centre": n.centre, "scale": n.scale}
+        if self.threshold is not None:
+            scalars["threshold"] = self.threshold.to_dict()
+        return arrays, scalars
+
+    @classmethod
+    def from_state(
+        cls, cfg: Config, network: Network, arrays: Mapping[str, NDArray[np.float32]], scalars: Mapping[str, Any]
+    ) -> Model:
+        """The reverse of state(). Raises ModelError where the calibration does not fit the configuration."""
+        model = cls(cfg, network)
+        try:
+            for r in model.readouts:
+                own = {k.removeprefix(f"{r.name}."): v for k, v in arrays.items() if k.startswith(f"{r.name}.")}
+                s = scalars["readouts"][r.name]
+                model.normal.append(Normal(own["place_mean"], own["place_spread"], s["centre"], s["scale"]))
+                r.load(own)
+            model.map_scale = float(scalars["map_scale"])
+            model.trained_fps = float(scalars.get("trained_fps", 0.0))
+            if "threshold" in scalars:
+                model.threshold = Threshold.from_dict(scalars["threshold"])
+        except (KeyError, TypeError) as e:
+            raise ModelError(f"the calibration holds nothing on {e}; was the model's configuration edited?") from e
+        return model
+
+
+def _place_statistics(maps: list[Tensor], bands: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation per component and row band, each band shrunk towards the whole frame: two (K, bands)."""
+    k = maps[0].shape[1]
+    count, total, square = np.zeros(bands), np.zeros((k, bands)), np.zeros((k, bands))
+    for m in maps:
+        x = m.double().numpy()
+        rows = band_of_row(x.shape[2], bands)
+        for b in range(bands):
+            part = x[:, :, rows == b]
+            count[b] += part[:, 0].size
+            total[:, b] += part.sum(axis=(0, 2, 3))
+            square[:, b] += np.square(part).sum(axis=(0, 2, 3))
+    n = count.sum()
+    places = n / max(sum(len(m) for m in maps), 1)
+    prior = SHRINK * places / bands
+    mean = (total + prior * total.sum(1, keepdims=True) / n) / (count + prior)
+    second = (square + prior * square.sum(1, keepdims=True) / n) / (count + prior)
+    spread = np.sqrt(np.maximum(second - mean**2, 0.0))
+    floor = 1e-3 * np.sqrt(np.maximum(square.sum(1, keepdims=True) / n, 1e-12))
+    return mean.astype(np.float32), np.maximum(spread, floor).astype(np.float32)
+
+
+def _place_z(maps_BKhw: Tensor, place: tuple[NDArray[np.float32], NDArray[np.float32]], two_sided: tuple[bool, ...]) -> Tensor:
+    """Raw component maps -> one map (B, h, w) in standard deviations of normal video at the same image row."""
+    mean, spread = place
+    rows = band_of_row(maps_BKhw.shape[2], mean.shape[1])
+    z = (maps_BKhw - torch.from_numpy(mean[:, rows])[None, :, :, None]) / torch.from_numpy(spread[:, rows])[None, :, :, None]
+    both = torch.tensor(two_sided)[None, :, None, None]
+    return torch.where(both, z.abs(), z).mean(dim=1)
+
+
+def _top_mean(z_Bhw: Tensor, share: float) -> Tensor:
+    """Mean of the highest ``share`` of a map's places (at least one): (B,)."""
+    flat = z_Bhw.flatten(1)
+    k = max(1, round(share * flat.shape[1]))
+    return flat.topk(k, dim=1).values.mean(dim=1)
+
+
+def _centre_and_scale(v: NDArray[np.float64]) -> tuple[float, float]:
+    """Median, and the standard deviation that the quartiles of a Gaussian would imply, never under a third of the plain one.
+
+    Quartiles resist a few odd windows; the floor keeps a nearly constant readout from dominating the fusion.
+    """
+    q1, median, q3 = np.quantile(v, [0.25, 0.5, 0.75])
+    return float(median), float(max((q3 - q1) / 1.349, v.std() / 3.0, 1e-6))

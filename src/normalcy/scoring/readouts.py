@@ -1,0 +1,236 @@
+"""What each task says about a window: one small class per readout, all behind one interface.
+
+R1 psnr, R2 feature, R3 proxy, R4 density; beside them the continuity logit alone, the density of the whole frame, and
+motion, which needs no network. Higher is more abnormal, everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from normalcy.config import Config
+from normalcy.errors import ModelError
+from normalcy.scoring.density import BandGaussian, BandReservoir
+from normalcy.scoring.windows import Windows, to_grid
+
+Arrays = dict[str, NDArray[np.float32]]
+
+
+class Readout(Protocol):
+    """One reading of a window.
+
+    local: whether the map tells places apart (a readout of the whole frame does not).
+    two_sided: a component is abnormal when it is unusually low as well, since an object that is too easy to localise is
+    as abnormal as one too hard.
+    """
+
+    name: str
+    local: bool
+    two_sided: tuple[bool, ...]
+
+    def observe(self, w: Windows) -> None:
+        """Take in windows of normal training video (only readouts with a model of normal need it)."""
+
+    def fit(self) -> None:
+        """End of the training video: fit what was observed."""
+
+    def maps(self, w: Windows) -> Tensor:
+        """Raw maps (B, K, h, w), one per component; higher is more abnormal unless two-sided."""
+        ...
+
+    def values(self, w: Windows, maps_BKhw: Tensor) -> Tensor | None:
+        """The window's own raw value (B,), or None where the value is read off the calibrated map."""
+        ...
+
+    def state(self) -> Arrays:
+        """Fitted arrays, for the model folder."""
+        ...
+
+    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        """The reverse of state()."""
+
+
+class _Plain:
+    """A readout with nothing to fit and one one-sided component."""
+
+    name = ""
+    local = True
+    two_sided: tuple[bool, ...] = (False,)
+
+    def __init__(self, cfg: Config) -> None:
+        self.cfg = cfg
+
+    def observe(self, w: Windows) -> None:
+        return
+
+    def fit(self) -> None:
+        return
+
+    def values(self, w: Windows, maps_BKhw: Tensor) -> Tensor | None:
+        return None
+
+    def state(self) -> Arrays:
+        return {}
+
+    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        return
+
+
+class Motion(_Plain):
+    """Mean absolute grey difference between neighbouring frames. No network: the bar that the others have to clear."""
+
+    name = "motion"
+
+    def maps(self, w: Windows) -> Tensor:
+        grey = w.clips_BTHWC.float().mean(dim=-1) / 255.0
+        return to_grid((grey[:, 1:] - grey[:, :-1]).abs().mean(dim=1), w.grid).unsqueeze(1)
+
+
+class Continuity(_Plain):
+    """P1 on the intact window: log-odds of "discontinuous" at every place."""
+
+    name = "continuity"
+
+    def maps(self, w: Windows) -> Tensor:
+        logits = w.network.heads.continuity(w.full, w.pool)
+        return (logits[:, 1] - logits[:, 0]).unsqueeze(1)
+
+
+class Feature(_Plain):
+    """R2: 1 - cos(P3(F(V without t)), P3(F(I_t))), the worst interior t at every place."""
+
+    name = "feature"
+
+    def maps(self, w: Windows) -> Tensor:
+        return torch.stack([estimation_distance(w, t) for t in range(1, w.length - 1)]).amax(dim=0).unsqueeze(1)
+
+
+class Proxy(_Plain):
+    """R3: P1's log-odds on the intact window, P2's miss on each removed frame, P3's distance.
+
+    The last two are read two-sided: fast objects are easier to localise than normal ones, so a low error is a sign too.
+    """
+
+    name = "proxy"
+    two_sided = (False, True, True)
+
+    def maps(self, w: Windows) -> Tensor:
+        logits = w.network.heads.continuity(w.full, w.pool)
+        interior = range(1, w.length - 1)
+        miss = torch.stack(
+            [-F.log_softmax(w.network.heads.localise(w.dropped(t), w.pool), dim=1)[:, t - 1] for t in interior]
+        ).mean(dim=0)
+        distance = torch.stack([estimation_distance(w, t) for t in interior]).mean(dim=0)
+        return torch.stack([logits[:, 1] - logits[:, 0], miss, distance], dim=1)
+
+
+def estimation_distance(w: Windows, t: int) -> Tensor:
+    """Distance (B, h, w) in [0, 2] between the estimated and the real frame t in the space of P3."""
+    heads = w.network.heads
+    return 1.0 - F.cosine_similarity(heads.project(w.dropped(t), w.pool), heads.project(w.single(t), w.pool), dim=1)
+
+
+class Density(_Plain):
+    """R4: distance of each place's feature from those of normal video in the same band of image rows."""
+
+    name = "density"
+
+    def __init__(self, cfg: Config) -> None:
+        super().__init__(cfg)
+        self._reservoir: BandReservoir | None = None
+        self._gaussian: BandGaussian | None = None
+
+    bands = property(lambda self: self.cfg.scoring.bands)
+
+    def features(self, w: Windows) -> Tensor:
+        """The features (B, D, h, w) whose density is measured."""
+        return w.pooled
+
+    def observe(self, w: Windows) -> None:
+        if self._reservoir is None:
+            self._reservoir = BandReservoir(self.bands, self.cfg.seed)
+        self._reservoir.add(self.features(w))
+
+    def fit(self) -> None:
+        self._gaussian = BandGaussian.fit(self._reservoir.vectors() if self._reservoir else [])
+        self._reservoir = None
+
+    def maps(self, w: Windows) -> Tensor:
+        if self._gaussian is None:
+            raise ModelError(f"readout {self.name} was not fitted on normal video")
+        return self._gaussian.distance(self.features(w)).unsqueeze(1)
+
+    def state(self) -> Arrays:
+        g = self._gaussian
+        return {} if g is None else {"mean": g.mean_bD.numpy(), "whiten": g.whiten_bDE.numpy()}
+
+    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        self._gaussian = BandGaussian(torch.from_numpy(np.array(arrays["mean"])), torch.from_numpy(np.array(arrays["whiten"])))
+
+
+class FrameDensity(Density):
+    """The coarse grain of R4: the density of the feature averaged over the whole frame.
+
+    Sees what no single place shows: a crowd that runs, or a square that is empty when it never was.
+    """
+
+    name = "frame_density"
+    local = False
+    bands = property(lambda self: 1)
+
+    def features(self, w: Windows) -> Tensor:
+        return w.pooled.mean(dim=(2, 3), keepdim=True)
+
+    def maps(self, w: Windows) -> Tensor:
+        return super().maps(w).expand(-1, -1, *w.grid)
+
+
+class Psnr(_Plain):
+    """R1, eq. 9 and 10: each interior frame is decoded from the others; the frame with the largest MSE counts.
+
+    The value is minus the PSNR of that frame, in dB with MAX_I = 1; the map is its squared error. A network of the frame
+    prediction baseline predicts the last frame from those before instead.
+    """
+
+    name = "psnr"
+
+    def maps(self, w: Windows) -> Tensor:
+        errors_BNHW = self._errors(w)
+        worst_B = errors_BNHW.mean(dim=(2, 3)).argmax(dim=1)
+        return to_grid(errors_BNHW[torch.arange(len(worst_B)), worst_B], w.grid).unsqueeze(1)
+
+    def values(self, w: Windows, maps_BKhw: Tensor) -> Tensor:
+        # The grid cells have equal area, so the mean over the map is the mean over the frame's pixels (eq. 9).
+        mse_B = maps_BKhw[:, 0].mean(dim=(1, 2)).clamp_min(1e-10)
+        return 10.0 * torch.log10(mse_B)
+
+    def _errors(self, w: Windows) -> Tensor:
+        """Squared error of each estimated frame, summed over RGB as in eq. 9: (B, n, H, W)."""
+        decoder = w.network.decoder
+        if decoder is None:
+            raise ModelError("readout psnr needs a decoder, and this model was trained without one (decoder.steps)")
+        x = w.clips_BTHWC.permute(0, 1, 4, 2, 3).float() / 255.0
+        last = w.length - 1
+        predicts = self.cfg.tasks.frame_prediction > 0.0
+        out = []
+        for t in (last,) if predicts else range(1, last):
+            at = torch.full((len(x),), t, device=x.device)
+            before, after = x[:, t - 1], x[:, t - 1 if predicts else t + 1]
+            estimate = decoder(w.dropped(t), at, before, after)
+            out.append((estimate - x[:, t]).square().sum(dim=1))
+        return torch.stack(out, dim=1)
+
+
+READOUTS: dict[str, type[_Plain]] = {r.name: r for r in (Psnr, Feature, Proxy, Density, FrameDensity, Continuity, Motion)}
+
+
+def build_readouts(cfg: Config) -> list[Readout]:
+    """The readouts that the configuration names, in its order, not yet fitted."""
+    return [READOUTS[name](cfg) for name in cfg.scoring.readouts]  # type: ignore[misc]

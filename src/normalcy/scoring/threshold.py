@@ -1,0 +1,89 @@
+"""A threshold without labels: from the scores of held-out normal video to a false-alarm budget in events per hour.
+
+Alarms on normal video are runs of high scores, so runs are counted, not frames. Where the normal video is shorter than the
+budget asks for, the tail beyond it is a model: peaks over a high level are taken to fall off exponentially (the
+Pickands-Balkema-de Haan limit with shape 0, the cautious choice where there are few peaks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+EMPIRICAL_PEAKS = 10
+"""The budget is read off the data directly once it allows this many alarms in the held-out video."""
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Where the alarm is set, and what that rests on."""
+
+    value: float
+    """Frame scores above this are alarms."""
+    budget_per_hour: float
+    normal_hours: float
+    """Hours of held-out normal video."""
+    peaks: int
+    """Separate runs above the level that the tail was fitted to."""
+    level: float
+    tail_scale: float
+    """Mean excess of the peaks over the level (the scale of the exponential tail); 0 if read off the data."""
+    tail: str
+    """``empirical`` or ``exponential``."""
+
+    def sentence(self) -> str:
+        """How much video it rests on, in plain words."""
+        minutes = self.normal_hours * 60.0
+        head = (
+            f"The alarm is set for {self.budget_per_hour:g} false alarms per hour "
+            f"and rests on {minutes:.1f} minutes of held-out normal video"
+        )
+        if self.tail == "empirical":
+            return f"{head}, enough to count such alarms directly."
+        wanted = EMPIRICAL_PEAKS / self.budget_per_hour
+        return (
+            f"{head}, too little to count them: the tail beyond it is an exponential fitted to {self.peaks} peaks. "
+            f"With {wanted:.1f} hours of normal video it would be counted."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, d: dict[str, Any]) -> Threshold:
+        return cls(**d)
+
+
+def run_peaks(score: NDArray[np.float64], time_s: NDArray[np.float64], level: float, gap_s: float) -> NDArray[np.float64]:
+    """Highest score of each run above ``level``; runs closer than gap_s seconds are one."""
+    above = np.flatnonzero(score > level)
+    if not len(above):
+        return np.empty(0)
+    breaks = np.flatnonzero(np.diff(time_s[above]) > gap_s) + 1
+    return np.array([score[part].max() for part in np.split(above, breaks)])
+
+
+def fit_threshold(
+    videos: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], budget_per_hour: float, gap_s: float
+) -> Threshold:
+    """Threshold at which normal video gives ``budget_per_hour`` events.
+
+    videos: (score (N,), time_s (N,)) of each stretch of held-out normal video. gap_s: alarms closer than this are one event.
+    """
+    scores = np.concatenate([s for s, _ in videos])
+    hours = max(sum(float(t[-1] - t[0]) + float(t[-1] - t[0]) / max(len(t) - 1, 1) for _, t in videos) / 3600.0, 1e-9)
+    allowed = budget_per_hour * hours
+    level = float(np.quantile(scores, 0.9))
+    peaks = np.sort(np.concatenate([run_peaks(s, t, level, gap_s) for s, t in videos]))[::-1]
+    if not len(peaks):  # a constant score: nothing ever rises above its own level
+        return Threshold(level, budget_per_hour, hours, 0, level, 0.0, "exponential")
+    if allowed >= EMPIRICAL_PEAKS and allowed < len(peaks):
+        value = float(np.mean(peaks[int(allowed) - 1 : int(allowed) + 1]))
+        return Threshold(value, budget_per_hour, hours, len(peaks), level, 0.0, "empirical")
+    scale = float(np.mean(peaks - level))
+    value = level + scale * np.log(max(len(peaks) / allowed, 1.0))
+    return Threshold(float(value), budget_per_hour, hours, len(peaks), level, scale, "exponential")

@@ -1,0 +1,264 @@
+"""fit(): from normal video to a model folder. Resumable at every stage."""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch.loggers import CSVLogger, Logger
+
+from normalcy.clips.sampling import span
+from normalcy.config import Config
+from normalcy.data.clips import ClipSampler
+from normalcy.data.split import Piece, split
+from normalcy.errors import ConfigError, NormalcyError, TrainingError, UsageError
+from normalcy.nn.build import Network, channels_last
+from normalcy.nn.bundle import CONFIG, save_bundle
+from normalcy.nn.files import write_files
+from normalcy.nn.weights import load_kinetics
+from normalcy.training.calibration import calibrate
+from normalcy.training.callbacks import Checkpoints, Progress, Reporter
+from normalcy.training.card import card
+from normalcy.training.feed import Feed, loader
+from normalcy.training.precision import choose_precision
+from normalcy.training.tasks import DecoderTask, ProxyTask, _Task
+from normalcy.video.cache import CachedVideo, open_cache
+from normalcy.video.reader import probe, working_size
+from normalcy.video.source import VideoRef
+
+VALIDATION_BATCHES = 4
+VALIDATIONS = 5
+"""How often over the whole training the held-out part is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What training left behind."""
+
+    folder: Path
+    seconds: Mapping[str, float]
+    """Wall time of each stage."""
+    figures: Mapping[str, float]
+    """Last losses and accuracies, on training batches (train/...) and held-out ones (val/...)."""
+    frames: int
+    """Frames of normal video used, held-out part included."""
+    held_frames: int
+    precision: str
+    threshold: str
+    """The sentence that says how much video the alarm threshold rests on."""
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Videos that could not be read, with the reason. The others were used."""
+
+
+def fit(
+    refs: Sequence[VideoRef],
+    out: Path,
+    cfg: Config,
+    device: str = "auto",
+    resume: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> TrainResult:
+    """Train on normal video and write a model folder.
+
+    refs: the videos. out: the model folder; checkpoints and logs live in it while training runs. device: auto, cpu, cuda.
+    resume: go on from the last checkpoint in ``out``. force: replace a finished model there.
+    Raises KeyboardInterrupt after Ctrl-C, with a checkpoint written; TrainingError, ConfigError, UsageError as the names say.
+    """
+    where = pick_device(device)
+    _prepare(out, cfg, resume, force)
+    if cfg.train.threads is not None:
+        torch.set_num_threads(cfg.train.threads)
+    clock = _Clock()
+    videos, failed = _decode(refs, cfg, progress)
+    need = 2 * span(cfg.clip.length, cfg.clip.step)
+    fit_on, held = split([len(v) for v in videos], [str(v.info.path.parent) for v in videos], cfg.train.holdout, need)
+    clock.lap("decode")
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        for name in ("lightning.pytorch", "lightning.fabric"):  # its advice is not the user's concern
+            logging.getLogger(name).setLevel(logging.ERROR)
+        seed_everything(cfg.seed, workers=True, verbose=False)
+        network = Network(cfg)
+        if cfg.encoder.weights is not None:
+            load_kinetics(network.encoder, cfg.encoder.weights)  # type: ignore[arg-type]
+        channels_last(network)
+        stages = _Stages(cfg, out, where, videos, fit_on, held, resume, progress)
+        stages.run("encoder", ProxyTask(network), cfg.train.steps, cfg.train.batch)
+        clock.lap("train")
+        if cfg.decoder.steps:
+            stages.run("decoder", DecoderTask(network), cfg.decoder.steps, cfg.decoder.batch)
+            clock.lap("decoder")
+
+    model = calibrate(network.to(where).eval(), cfg, videos, fit_on, held, progress)
+    clock.lap("calibrate")
+    arrays, scalars = model.state()
+    facts = {
+        "trained_on": [{"name": v.info.name, "frames": len(v), "fps": v.info.fps} for v in videos],
+        "held_out": [{"video": videos[p.video].info.name, "frames": [p.start, p.stop]} for p in held],
+        "seconds": clock.laps,
+        "figures": stages.figures,
+        "history": stages.history,
+        "precision": stages.precision,
+        "device": str(where),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "failed": failed,
+    }
+    assert model.threshold is not None  # calibrate() always sets one
+    text = card(cfg, facts, model.threshold)
+    save_bundle(out, network.cpu(), cfg, {**arrays, **scalars}, text, facts)
+    stages.clean()
+    frames, held_frames = sum(map(len, videos)), sum(p.frames for p in held)
+    sentence = model.threshold.sentence()
+    return TrainResult(out, clock.laps, stages.figures, frames, held_frames, stages.precision, sentence, failed)
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` is CUDA where there is one. Raises UsageError for an unknown name or a CUDA that is not there."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"unknown device '{name}'; there are auto, cpu, cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("device cuda was asked for, and this PyTorch sees no CUDA device; use --device cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = round(now - self._since, 3)
+        self._since = now
+
+
+def _prepare(out: Path, cfg: Config, resume: bool, force: bool) -> None:
+    """Refuse what would lose something; write down the configuration that checkpoints belong to."""
+    if (out / CONFIG).exists() and not force:
+        raise UsageError(f"{out}: already holds a trained model; choose another folder, or replace it with --force")
+    kept = out / "checkpoints" / "config.json"
+    wanted = json.dumps(cfg.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
+    if resume and kept.exists():
+        if kept.read_text(encoding="utf-8") != wanted:
+            raise ConfigError(
+                f"{kept}: the interrupted training had other settings; resume with the same, or start without --resume"
+            )
+        return
+    if kept.exists() and not resume and not force:
+        raise UsageError(f"{out}: holds an interrupted training; go on with --resume, or start over with --force")
+    for old in ("encoder.ckpt", "decoder.ckpt"):
+        (kept.parent / old).unlink(missing_ok=True)
+    write_files(kept.parent, {kept.name: wanted.encode()})
+
+
+def _decode(refs: Sequence[VideoRef], cfg: Config, progress: Progress | None) -> tuple[list[CachedVideo], dict[str, str]]:
+    """Decode into the frame cache. A video that cannot be read is left out and named; with none left, its error is raised."""
+    videos: list[CachedVideo] = []
+    failed: dict[str, str] = {}
+    for i, ref in enumerate(refs):
+        try:
+            info = probe(ref)
+            videos.append(open_cache(ref, working_size(info.width, info.height, cfg.input)))
+        except NormalcyError as e:
+            if len(refs) == 1:
+                raise
+            failed[ref.name] = str(e)
+        if progress is not None:
+            progress("decode", i + 1, len(refs), {})
+    if not videos:
+        raise TrainingError("no video could be read: " + "; ".join(failed.values()))
+    return videos, failed
+
+
+class _Stages:
+    """Runs one Lightning fit per stage, each with its own checkpoint."""
+
+    def __init__(
+        self,
+        cfg: Config,
+        out: Path,
+        device: torch.device,
+        videos: Sequence[CachedVideo],
+        fit_on: Sequence[Piece],
+        held: Sequence[Piece],
+        resume: bool,
+        progress: Progress | None,
+    ) -> None:
+        self._cfg, self._out, self._device = cfg, out, device
+        self._resume, self._progress = resume, progress
+        frames = [v.frames for v in videos]
+        self._sampler = ClipSampler(frames, fit_on, cfg.clip, cfg.train.crop, cfg.seed)
+        self._held = ClipSampler(frames, held, cfg.clip, cfg.train.crop, cfg.seed + 1)
+        self.figures: dict[str, float] = {}
+        self.history: dict[str, list[dict[str, float]]] = {}
+        self.precision = "fp32"
+
+    def run(self, stage: str, task: _Task, steps: int, batch: int) -> None:
+        path = self._out / "checkpoints" / f"{stage}.ckpt"
+        done = _steps_done(path) if self._resume else 0
+        # One offset for each stage, so that the decoder does not see the encoder's batches again in the same order.
+        offset = 0 if stage == "encoder" else 10_000_000
+        feed = Feed(self._sampler, batch, offset + done, offset + steps)
+        validation = Feed(self._held, batch, 0, VALIDATION_BATCHES)
+        if isinstance(task, ProxyTask):
+            first = next(iter(Feed(self._sampler, batch, 0, 1)))
+            self.precision = choose_precision(task, first, self._device, self._cfg.train.precision)
+        saver = Checkpoints(path, self._cfg.train.checkpoint_s)
+        reporter = Reporter(stage, steps, self._progress)
+        trainer = Trainer(
+            accelerator="gpu" if self._device.type == "cuda" else "cpu",
+            devices=1,
+            max_steps=steps,
+            precision="bf16-mixed" if self.precision == "bf16" else "32-true",
+            gradient_clip_val=self._cfg.train.clip_norm,
+            logger=_loggers(self._out / "logs", stage),
+            callbacks=[saver, reporter],
+            val_check_interval=max(1, steps // VALIDATIONS),
+            check_val_every_n_epoch=None,
+            num_sanity_val_steps=0,
+            log_every_n_steps=max(1, min(50, steps // 100)),
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        resumed = str(path) if done else None
+        trainer.fit(task, loader(feed, self._cfg.train.workers), validation, ckpt_path=resumed, weights_only=True)
+        if saver.interrupted:
+            raise KeyboardInterrupt
+        self.figures |= {f"{stage}/{k}": round(float(v), 5) for k, v in trainer.callback_metrics.items()}
+        self.history[stage] = reporter.history
+
+    def clean(self) -> None:
+        """The model is written: checkpoints have served."""
+        folder = self._out / "checkpoints"
+        for p in folder.glob("*"):
+            p.unlink()
+        folder.rmdir()
+
+
+def _steps_done(path: Path) -> int:
+    if not path.exists():
+        return 0
+    return int(torch.load(path, map_location="cpu", weights_only=True)["global_step"])
+
+
+def _loggers(folder: Path, stage: str) -> list[Logger]:
+    out: list[Logger] = [CSVLogger(folder, name=stage)]
+    try:
+        from lightning.pytorch.loggers import TensorBoardLogger
+
+        out.append(TensorBoardLogger(folder, name=f"{stage}_tensorboard"))
+    except ModuleNotFoundError:  # tensorboard is the optional extra "log"
+        pass
+    return out
