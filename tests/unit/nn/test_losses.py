@@ -118,6 +118,8 @@ def test_frame_prediction_losses_by_hand() -> None:
     # Absolute gradients: an edge of the other sign is the same edge, another level is no edge.
     assert losses.gradient_loss(1 - pred, pred).item() == 0.0
     assert losses.gradient_loss(pred + 3, pred).item() == 0.0
+    assert losses.gradient_loss(pred.mT, target).item() == pytest.approx(1.0)
+    assert losses.gradient_loss(1 - pred.mT, pred.mT).item() == 0.0
 
 
 def _logits(*shape: int) -> Tensor:
