@@ -14,8 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from normalcy.data import arrays, layout
 from normalcy.data.base import Dataset, Labels, Masks, TestVideo, TrainVideo, find_gaps, frame_count, once
@@ -71,7 +73,7 @@ class _LabelSet:
 
 def _label_set(source: str, root: Path, base: Path, mask_files: dict[int, Path]) -> _LabelSet:
     if source == "masks":
-        return _LabelSet(set(mask_files), lambda _, k: frame_labels(read_masks(mask_files[k])))
+        return _LabelSet(set(mask_files), lambda _, k: mask_labels(mask_files[k]))
     below = {"hasan": "labels_hasan", "files": "labels"}[source]
     folder = next((p for p in (root / below, base / below) if p.is_dir()), None)
     if folder is not None:
@@ -79,7 +81,7 @@ def _label_set(source: str, root: Path, base: Path, mask_files: dict[int, Path])
         return _LabelSet(set(found), lambda _, k: arrays.as_labels(arrays.read_npy(found[k]), found[k]))
     path = next((p for p in (root / "avenue.mat", base / "avenue.mat") if p.is_file()), None)
     if source == "hasan" and path is not None:
-        ranges = {k: _intervals(np.asarray(c), path, k) for k, c in enumerate(read_cells(path, "gt"), 1)}
+        ranges = {k: _intervals(c, path, k) for k, c in enumerate(read_cells(path, "gt"), 1)}
         return _LabelSet(set(ranges), lambda ref, k: _from_intervals(ranges[k], path, ref, mask_files.get(k)), intervals=True)
     return _LabelSet(set(), lambda _, k: np.zeros(0, dtype=np.uint8))
 
@@ -108,18 +110,26 @@ def _test_video(ref: VideoRef, mask_files: dict[int, Path], label_set: _LabelSet
 
 def read_masks(path: Path) -> Masks:
     """(N, H, W) bool from the ``volLabel`` cells of one file. Raises DataError if they are not N masks of one size."""
-    cells = read_cells(path, "volLabel")
-    if not cells or any(c.shape != cells[0].shape or c.ndim != 2 for c in cells):
+    layers = _layers(path)
+    masks = np.empty((len(layers), *layers[0].shape), dtype=np.bool_)
+    for mask, layer in zip(masks, layers, strict=True):  # one by one: a clip is some 300 MB
+        mask[...] = layer != 0
+    return masks
+
+
+def mask_labels(path: Path) -> Labels:
+    """(N,) uint8: 1 where the mask of that frame has any pixel set. Raises DataError as :func:`read_masks`."""
+    return np.array([layer.any() for layer in _layers(path)], dtype=np.uint8)
+
+
+def _layers(path: Path) -> list[NDArray[Any]]:
+    layers = read_cells(path, "volLabel")
+    if not layers or any(a.shape != layers[0].shape or a.ndim != 2 or a.dtype.kind not in "biuf" for a in layers):
         raise DataError(f"{path}: the cells of volLabel are not all masks of one size")
-    return arrays.as_masks(np.stack(cells), path)
+    return layers
 
 
-def frame_labels(masks: Masks) -> Labels:
-    """(N,) uint8: 1 where the mask has any pixel set."""
-    return np.asarray(masks.reshape(len(masks), -1).any(axis=1), dtype=np.uint8)
-
-
-def _intervals(cell: np.ndarray, path: Path, number: int) -> list[tuple[int, int]]:
+def _intervals(cell: NDArray[Any], path: Path, number: int) -> list[tuple[int, int]]:
     pairs = cell.reshape(2, -1) if cell.size % 2 == 0 and cell.shape[0] in (1, 2) else None
     if pairs is None or cell.dtype.kind not in "iuf" or (pairs[0] > pairs[1]).any() or (pairs[0] < 1).any():
         raise DataError(f"{path}: cell {number} of gt is not 2 x K with 1-based inclusive ranges of frames")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from normalcy.data import avenue, folder, nwpu, shanghaitech, ubnormal, ucf_crime, ucsd, umn
 from normalcy.data.base import Dataset, Part, Reader
-from normalcy.errors import UsageError
+from normalcy.errors import DataError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,12 @@ def load(
     data = known.read(Path(root), labels)
     if partial:
         data = present_only(data)
-    data.require(require)
+    try:
+        data.require(require)
+    except DataError as e:
+        if known.read not in (folder.read, umn.read) and (data.root / "testing" / "labels").is_dir():
+            raise DataError(f"{e}. There is a testing/labels: in that plain layout the data set is called folder") from None
+        raise
     return data
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 
 import layouts
 from normalcy.data import arrays, ubnormal, ucf_crime, ucsd
@@ -213,3 +214,44 @@ def test_scenes_file_with_a_hole(tmp_path: Path) -> None:
     (tmp_path / "scenes.csv").write_text("name,scene\n01,\n")
     with pytest.raises(DataError, match=r"scenes\.csv"):
         load("folder", truth.root)
+
+
+def test_the_plain_layout_under_another_name_is_recognised(tmp_path: Path) -> None:
+    layouts.make_folder(tmp_path)
+    with pytest.raises(DataError, match=r"avenue\. Missing: .* the data set is called folder"):
+        load("avenue", tmp_path)
+
+
+def test_avenue_cells_that_are_no_masks(tmp_path: Path) -> None:
+    truth = layouts.make_avenue(tmp_path)
+    path = tmp_path / "ground_truth_demo" / "testing_label_mask" / "1_label.mat"
+    for broken in ([np.zeros((4, 4)), np.zeros((4, 5))], [np.zeros((4, 4, 2))], []):
+        scipy.io.savemat(path, {"volLabel": layouts.cells(broken)})
+        with pytest.raises(DataError, match=r"1_label\.mat: the cells of volLabel"):
+            load("avenue", truth.root).test[0].labels()
+    scipy.io.savemat(path, {"volLabel": np.zeros((3, 3))})
+    with pytest.raises(DataError, match="is not a cell array"):
+        load("avenue", truth.root).test[0].labels()
+    scipy.io.savemat(path, {"other": np.zeros((3, 3))})
+    with pytest.raises(DataError, match="no variable 'volLabel'"):
+        load("avenue", truth.root).test[0].labels()
+
+
+def test_avenue_version_73_damaged(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    truth = layouts.make_avenue(tmp_path, v73=True)
+    path = tmp_path / "ground_truth_demo" / "testing_label_mask" / "1_label.mat"
+    path.write_bytes(path.read_bytes()[:700])
+    with pytest.raises(DataError, match=r"1_label\.mat: not a readable MATLAB 7\.3 file"):
+        load("avenue", truth.root).test[0].labels()
+    layouts.write_mat73(path, "other", [np.zeros((2, 2))])
+    with pytest.raises(DataError, match="no variable 'volLabel'"):
+        load("avenue", truth.root).test[0].labels()
+
+
+@pytest.mark.parametrize("gt", [np.array([[5], [3]]), np.array([[0], [3]]), np.array([[1, 2, 3]])])
+def test_avenue_intervals_that_make_no_sense(gt: np.ndarray, tmp_path: Path) -> None:
+    truth = layouts.make_avenue(tmp_path)
+    scipy.io.savemat(tmp_path / "avenue.mat", {"gt": layouts.cells([gt])})
+    with pytest.raises(DataError, match=r"avenue\.mat: cell 1 of gt"):
+        load("avenue", truth.root, labels="hasan")
