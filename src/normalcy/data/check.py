@@ -97,7 +97,13 @@ class CheckReport:
             out.append(f"no normal frame, so no AUC of their own ({len(self.all_abnormal)}): {some(self.all_abnormal)}")
         out += [f"{f.level}: {f.text}" for f in self.findings]
         out += [f"obtain: {self.where}", f"terms: {self.terms}"] + ([f"cite: {self.cite}"] if self.cite else [])
-        return [*out, "result: complete and consistent" if self.ok else "result: not usable as it is"]
+        return [*out, f"result: {self._verdict()}"]
+
+    def _verdict(self) -> str:
+        if not self.ok:
+            return "not usable as it is"
+        warned = any(f.level == "warning" for f in self.findings)
+        return "usable, with the warnings above" if warned else "complete and consistent"
 
 
 def check(
@@ -215,6 +221,7 @@ def _counts(known: Entry, data: Dataset, frames: dict[tuple[str, str], int], lab
         Count("labelled test videos", len(labels), official.test_videos),
         Count("test labels", _total(map(len, labels)), official.test_frames),
         Count("abnormal test frames", abnormal, (official.abnormal or {}).get(data.label_source)),
+        Count("test videos with pixel masks", sum(v.masks is not None for v in data.test), None),
         Count("scenes", len(data.scenes), official.scenes),
     ]
     for c in report.counts:

@@ -44,6 +44,9 @@ def test_a_sound_copy_has_no_error_and_true_counts(name: str, tmp_path: Path) ->
     assert counts["test videos"] == counts["labelled test videos"] == len(truth.labels)
     assert counts["test frames"] == counts["test labels"] == sum(map(len, truth.labels.values()))
     assert counts["abnormal test frames"] == sum(int(y.sum()) for y in truth.labels.values())
+    assert counts["test videos with pixel masks"] == len(truth.masks)
+    warned = any(f.level == "warning" for f in report.findings)
+    assert report.lines()[-1] == f"result: {'usable, with the warnings above' if warned else 'complete and consistent'}"
     assert set(report.all_normal) == {n for n, y in truth.labels.items() if not y.any()}
     assert set(report.all_abnormal) == {n for n, y in truth.labels.items() if y.all()}
 
@@ -63,7 +66,7 @@ def test_the_report_in_both_forms(tmp_path: Path) -> None:
         "ICCV 2013",
     ):
         assert part in text
-    assert report.lines()[-1] == "result: complete and consistent"
+    assert report.lines()[-1] == "result: usable, with the warnings above"
 
 
 def test_official_counts_that_differ_are_warnings(tmp_path: Path) -> None:
