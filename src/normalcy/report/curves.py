@@ -156,7 +156,7 @@ def size_figure(bins: Sequence[SizeBin], size: tuple[int, int] = (450, 400)) -> 
         ax.set_xticks(range(len(bins)), [f"{plain(b.label, 14)}\n{b.frames} frames" for b in bins])
         ax.tick_params(axis="x", length=0)
         ax.set_xlabel("share of the frame that the anomaly covers")
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, handlelength=1, columnspacing=1.2, borderaxespad=0.2)
+        _legend(ax, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3)
     return fig
 
 
@@ -175,8 +175,13 @@ def training_figure(losses: Sequence[Trace], accuracies: Sequence[Trace], size: 
                 ax.set_ylim(0, 103)
             ax.set_xlabel("step")
             ax.set_ylabel(what)
-            ax.legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=4, handlelength=1, columnspacing=1.2, borderaxespad=0.2)
+            _legend(ax, loc="lower right", bbox_to_anchor=(1, 1.0), ncols=4)
     return fig
+
+
+def _legend(ax: Any, **place: Any) -> None:
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(handlelength=1, columnspacing=1.2, borderaxespad=0.2, **place)
 
 
 def _trace(ax: Any, t: Trace, colour: str, factor: float) -> None:

@@ -123,6 +123,7 @@ def plain(text: str, limit: int = 80) -> str:
     clean = "".join(c if unicodedata.category(c)[0] != "C" else "�" for c in text)
     if len(clean) > limit:
         clean = clean[: limit // 2 - 1] + "…" + clean[-(limit // 2) :]
+    clean = " " + clean if clean.startswith("_") else clean  # matplotlib leaves labels that start so out of legends
     return clean.replace("$", r"\$")
 
 

@@ -36,7 +36,7 @@ AUC = (
     "leaves out videos with one class only, 'padded' adds one perfect pair of frames to each video, which flatters every "
     "method, also a random score."
 )
-FRAMES = "AUC counts frames: a score that fires on the wrong object in the right frame still wins. Compare the maps with the truth."
+FRAMES = "AUC counts frames: one that fires on the wrong object in the right frame still wins. Compare the maps with the truth."
 HITS = "An event counts as true if any of its frames is labelled abnormal."
 UNLABELLED = "There are no labels here, so nothing on this page says how often the score is right."
 PER_VIDEO = (

@@ -219,8 +219,8 @@ def span(events: list[tuple[int, int]], truth: list[tuple[int, int]] | None) -> 
 
 
 def test_summary_counts_hits_and_misses() -> None:
-    text = summarise([span([(5, 8), (20, 30)], [(28, 40), (60, 70)])], [], 2.0)
-    assert "2 events: 1 on a true anomaly, 1 false; 1 of 2 true anomalies" in text
+    text = summarise([span([(5, 8), (12, 14), (20, 30)], [(28, 40), (60, 70)])], [], 2.0)
+    assert "3 events: 1 on a true anomaly, 2 false; 1 of 2 true anomalies" in text
     assert "although there is 1 true anomaly" in summarise([span([], [(1, 2)])], [], 2.0)
     assert "strongest in cam at 0.8 s" in summarise([span([(5, 8), (20, 30)], None)], [], 2.0)
     assert "never crossed" in summarise([span([], None)], [], 2.0)

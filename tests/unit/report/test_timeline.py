@@ -31,7 +31,7 @@ def share_of(png: bytes, colour: str) -> float:
     return float((image == want).all(axis=2).mean())
 
 
-@pytest.mark.parametrize("threshold", [None, 0.0, 2.0, 100.0])
+@pytest.mark.parametrize("threshold", [None, 2.0])
 @pytest.mark.parametrize(
     "score",
     [[1.0], [0.0], [2.0] * 30, [-3.0] * 5, [1e-12, 2e-12], list(np.linspace(-1, 5, 3000))],
@@ -80,7 +80,10 @@ def test_truth_and_events_show_only_where_given() -> None:
 
 def test_a_one_frame_event_of_a_long_video_still_shows() -> None:
     v = scores_of(np.zeros(500_000), readouts=0)
-    assert share_of(to_png(timeline_figure(v, None, [event_of(v, 1000, 1000)])), "alarm") > 0
+    fig = timeline_figure(v, None, [event_of(v, 1000, 1000)])
+    bars = [p.get_extents().width for c in fig.axes[0].collections for p in c.get_paths()]
+    pixel = (v.time_s[-1] - v.time_s[0]) / 1200
+    assert len(bars) >= 2 and min(bars) >= pixel
 
 
 def test_events_are_numbered_and_crowded_numbers_left_out() -> None:
