@@ -260,6 +260,26 @@ def load_config(
         raise ConfigError(f"unknown preset '{preset}'; there are {', '.join(PRESETS)}")
     tree = _merge({"preset": preset}, PRESETS[preset])
     origin = f"preset {preset}"
+    tree, origin = _overlay(tree, origin, file, sets, os.environ if environ is None else environ)
+    for key, value in (flags or {}).items():
+        if value is not None:
+            tree = _merge(tree, _nest(key, value))
+    return parse_config(tree, origin)
+
+
+def override_config(base: Config, file: str | Path | None = None, sets: Sequence[str] = ()) -> Config:
+    """A stored configuration (that of a model) with a file and ``key=value`` settings over it.
+
+    The environment is left out: it speaks of training anew. Raises ConfigError as :func:`load_config`.
+    """
+    tree, origin = _overlay(base.model_dump(mode="json"), "the model's configuration", file, sets, {})
+    return parse_config(tree, origin)
+
+
+def _overlay(
+    tree: dict[str, Any], origin: str, file: str | Path | None, sets: Sequence[str], environ: Mapping[str, str]
+) -> tuple[dict[str, Any], str]:
+    """(tree with file, then environment, then sets over it, what came last for error messages)."""
     if file is not None:
         try:
             loaded = _parse(Path(file).read_text(encoding="utf-8"))
@@ -268,7 +288,7 @@ def load_config(
         if not isinstance(loaded, dict):
             raise ConfigError(f"{file}: expected a mapping of settings, found {type(loaded).__name__}")
         tree, origin = _merge(tree, loaded), str(file)
-    for name, text in sorted((environ if environ is not None else os.environ).items()):
+    for name, text in sorted(environ.items()):
         if name.startswith(ENV_PREFIX) and "__" in name:
             key = name[len(ENV_PREFIX) :].lower().replace("__", ".")
             tree, origin = _merge(tree, _nest(key, _parse(text))), f"environment {name}"
@@ -277,10 +297,7 @@ def load_config(
         if not eq:
             raise ConfigError(f"--set {item}: write it as key=value")
         tree, origin = _merge(tree, _nest(key.strip(), _parse(text))), f"--set {item}"
-    for key, value in (flags or {}).items():
-        if value is not None:
-            tree = _merge(tree, _nest(key, value))
-    return parse_config(tree, origin)
+    return tree, origin
 
 
 def parse_config(tree: Mapping[str, Any], origin: str = "config") -> Config:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -77,9 +78,10 @@ class ScoreWriter:
 
     def discard(self) -> None:
         """Remove everything unfinished."""
-        self._file.close()
-        if self._map_file is not None:
-            self._map_file.close()
+        for f in (self._file, self._map_file):
+            if f is not None:
+                with suppress(OSError):  # a full disk says so once more on closing, and these files go away
+                    f.close()
         for p in (self._csv, self._raw, self._folder / ".maps.npy.part"):
             p.unlink(missing_ok=True)
 

@@ -58,6 +58,8 @@ class Model:
         self.map_scale = 1.0
         self.threshold: Threshold | None = None
         self.trained_fps: float = 0.0
+        self.hash = ""
+        """Of the model folder that it was loaded from; empty for one that never was in a folder."""
 
     @property
     def names(self) -> list[str]:

@@ -8,7 +8,7 @@ Pickands-Balkema-de Haan limit with shape 0, the cautious choice where there are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ class Threshold:
     """Separate runs above the level that the tail was fitted to."""
     level: float
     tail_scale: float
-    """Mean excess of the peaks over the level (the scale of the exponential tail); 0 if read off the data."""
+    """Mean excess of the peaks over the level: the scale of the exponential tail; 0 where there were no peaks."""
     tail: str
     """``empirical`` or ``exponential``."""
 
@@ -45,10 +45,19 @@ class Threshold:
         if self.tail == "empirical":
             return f"{head}, enough to count such alarms directly."
         wanted = EMPIRICAL_PEAKS / self.budget_per_hour
+        if self.normal_hours >= wanted:  # for_budget() of a model that was trained for another budget
+            return f"{head}: an exponential was fitted to its {self.peaks} peaks."
         return (
             f"{head}, too little to count them: the tail beyond it is an exponential fitted to {self.peaks} peaks. "
             f"With {wanted:.1f} hours of normal video it would be counted."
         )
+
+    def for_budget(self, budget_per_hour: float) -> Threshold:
+        """The threshold for another budget, from the exponential tail, since the scores themselves are not kept."""
+        if budget_per_hour == self.budget_per_hour:
+            return self
+        value = _exponential(self.level, self.tail_scale, self.peaks, budget_per_hour * self.normal_hours)
+        return replace(self, value=value, budget_per_hour=budget_per_hour, tail="exponential")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -81,9 +90,14 @@ def fit_threshold(
     peaks = np.sort(np.concatenate([run_peaks(s, t, level, gap_s) for s, t in videos]))[::-1]
     if not len(peaks):  # a constant score: nothing ever rises above its own level
         return Threshold(level, budget_per_hour, hours, 0, level, 0.0, "exponential")
+    scale = float(np.mean(peaks - level))
     if allowed >= EMPIRICAL_PEAKS and allowed < len(peaks):
         value = float(np.mean(peaks[int(allowed) - 1 : int(allowed) + 1]))
-        return Threshold(value, budget_per_hour, hours, len(peaks), level, 0.0, "empirical")
-    scale = float(np.mean(peaks - level))
-    value = level + scale * np.log(max(len(peaks) / allowed, 1.0))
-    return Threshold(float(value), budget_per_hour, hours, len(peaks), level, scale, "exponential")
+        return Threshold(value, budget_per_hour, hours, len(peaks), level, scale, "empirical")
+    value = _exponential(level, scale, len(peaks), allowed)
+    return Threshold(value, budget_per_hour, hours, len(peaks), level, scale, "exponential")
+
+
+def _exponential(level: float, scale: float, peaks: int, allowed: float) -> float:
+    """Where an exponential tail over ``level`` leaves ``allowed`` of its peaks."""
+    return level + scale * float(np.log(max(peaks / allowed, 1.0)))

@@ -22,6 +22,7 @@ from normalcy.data.split import Piece, split
 from normalcy.errors import ConfigError, NormalcyError, TrainingError, UsageError
 from normalcy.nn.build import Network, channels_last
 from normalcy.nn.bundle import CONFIG, save_bundle
+from normalcy.nn.device import pick_device
 from normalcy.nn.files import write_files
 from normalcy.nn.weights import load_kinetics
 from normalcy.training.calibration import calibrate
@@ -121,15 +122,6 @@ def fit(
     frames, held_frames = sum(map(len, videos)), sum(p.frames for p in held)
     sentence = model.threshold.sentence()
     return TrainResult(out, clock.laps, stages.figures, frames, held_frames, stages.precision, sentence, failed)
-
-
-def pick_device(name: str) -> torch.device:
-    """``auto`` is CUDA where there is one. Raises UsageError for an unknown name or a CUDA that is not there."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"unknown device '{name}'; there are auto, cpu, cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("device cuda was asked for, and this PyTorch sees no CUDA device; use --device cpu")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 class _Clock:
