@@ -106,15 +106,8 @@ class CountCurve:
     def weighted(cls, scores: FloatArray, abnormal_weight: FloatArray, normal_weight: FloatArray) -> CountCurve:
         """Curve of (M,) scores where entry k stands for so many abnormal and so many normal samples of that score."""
         order, ends = descending_groups(scores)
-        return cls.ordered(abnormal_weight[order], normal_weight[order], ends)
-
-    @classmethod
-    def ordered(cls, abnormal_weight: FloatArray, normal_weight: FloatArray, ends: IntArray) -> CountCurve:
-        """Curve of weights that are already in the order that :func:`descending_groups` gave."""
-        start = np.zeros(1)
-        return cls(
-            np.concatenate([start, np.cumsum(abnormal_weight)[ends]]), np.concatenate([start, np.cumsum(normal_weight)[ends]])
-        )
+        true, false = np.cumsum(abnormal_weight[order])[ends], np.cumsum(normal_weight[order])[ends]
+        return cls(np.append(0.0, true), np.append(0.0, false))
 
     def rates(self) -> tuple[FloatArray, FloatArray]:
         """ROC: false positive rate and true positive rate, each (K+1,) from 0 to 1. Raises MetricError for one class."""

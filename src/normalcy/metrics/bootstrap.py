@@ -159,15 +159,23 @@ def check_settings(resamples: int, level: float) -> None:
 
 
 def _pooled(data: Labelled, counts: IntArray) -> dict[str, FloatArray]:
-    """(R,) micro AUC, EER and AP. The frames are sorted once; a draw only changes the weight of each frame."""
+    """(R,) micro AUC, EER and AP. The frames are sorted once; a draw only changes how often each frame counts."""
     scores, abnormal = data.joined()
     order, ends = descending_groups(scores)
-    owner = np.repeat(np.arange(len(data.names)), [len(y) for y in data.labels])[order]
     positive = abnormal[order]
+    owner = np.repeat(np.arange(len(data.names)), [len(y) for y in data.labels])[order]
+    above = np.cumsum(positive)[ends]
+    # between two scores that only normal frames have, the curve is straight: such points change no result and most are such
+    only_normal = np.diff(above, prepend=0) == 0
+    corner = ~(only_normal & np.append(only_normal[1:], False))
+    true_at = np.append(0, above[corner])
+    false_at = np.append(0, (ends + 1 - above)[corner])
+    abnormal_owner, normal_owner = owner[positive], owner[~positive]
     values: dict[str, FloatArray] = {name: np.empty(len(counts)) for name in ("micro_auc", "eer", "average_precision")}
     for r, row in enumerate(counts.astype(np.float64)):
-        weight = row[owner]
-        curve = CountCurve.ordered(weight * positive, weight * ~positive, ends)
+        curve = CountCurve(
+            np.append(0.0, np.cumsum(row[abnormal_owner]))[true_at], np.append(0.0, np.cumsum(row[normal_owner]))[false_at]
+        )
         values["micro_auc"][r] = curve.auc()
         values["eer"][r] = curve.eer()
         values["average_precision"][r] = curve.average_precision()
