@@ -64,12 +64,12 @@ def write_video(
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
     pix_fmt: str | None = None,
-    sound: bool = False,
+    sound_s: float = 0.0,
 ) -> Path:
     """Encode (H, W, 3) or (H, W) uint8 frames; the suffix names the container.
 
     lossless: the very pixels come back (RGB H.264 in mp4, FFV1 in mkv). times: the frames' stamps in seconds instead of
-    1 / fps. rotation: degrees counter-clockwise written as a display matrix. sound: a tone beside the picture.
+    1 / fps. rotation: degrees counter-clockwise written as a display matrix. sound_s: seconds of a tone beside the picture.
     """
     frames = list(frames)
     h, w = frames[0].shape[:2]
@@ -86,9 +86,9 @@ def write_video(
             stream.set_display_rotation(rotation, hflip=hflip)
         if times is not None:
             stream.codec_context.time_base = Fraction(1, TICKS)
-        tone: Any = out.add_stream("aac", rate=16000) if sound else None
+        tone: Any = out.add_stream("aac", rate=16000) if sound_s else None
         if tone is not None:
-            _write_tone(out, tone, seconds=len(frames) / fps)
+            _write_tone(out, tone, sound_s)
         for i, image in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24" if image.ndim == 3 else "gray")
             if times is not None:

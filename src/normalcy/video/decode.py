@@ -20,7 +20,7 @@ from normalcy.video.source import VideoRef
 RESTART_S = 1.0
 """A time stamp that falls back by more than this starts a new count (joined recordings); by less it is jitter."""
 _JOINABLE = frozenset(("mpegts", "mpeg", "h264", "hevc", "m4v", "mpegvideo", "mjpeg"))
-"""Stream formats that may begin and end anywhere: they declare no length, and pictures before the first key frame are void."""
+"""Stream formats that may begin and end anywhere: they declare no length."""
 _DECLARES_DURATION = frozenset(("matroska", "webm", "flv"))
 _FALLBACK_FPS = 25.0
 # PyAV 19 reads any metadata; before, one tag that is not UTF-8 makes a good file unreadable unless told otherwise.
@@ -90,8 +90,8 @@ class VideoFile:
       stream ends more than max(1 s, 1 %) before its declared duration: cut off. Frame counts and durations in metadata decide
       nothing else: they are often off by a frame, and edit lists hide frames from them.
     - The size of the picture changes.
-    - MPEG-TS/PS and raw streams declare no length and may begin and end anywhere: what can be decoded is the video. Packets
-      before their first key frame are no error, nor is a cut last one.
+    - MPEG-TS/PS and raw streams declare no length and may begin and end anywhere: what can be decoded is the video. Pictures
+      before the first key frame are not there, and a cut last one is no error.
     - A picture that the decoder repaired (some damage inside) stays: it has its place in time.
     """
 
@@ -142,11 +142,10 @@ class VideoFile:
 
     def _decode(self) -> Generator[tuple[Any, float]]:
         """Decoded frames with their time in seconds; raises VideoError where the file is broken."""
-        joinable = self._format_in(_JOINABLE)
         clock = Clock(1.0 / self._fps)
         size: tuple[int, int] | None = None
         packets = 0
-        end_s, cut, error = 0.0, False, None
+        end_s, cut = 0.0, False
         for packet in self._demux():
             if packet.size:
                 packets, cut = packets + 1, packet.is_corrupt
@@ -154,10 +153,7 @@ class VideoFile:
             try:
                 frames = packet.decode()
             except av.FFmpegError as e:
-                if self._index or not joinable:
-                    raise self._broken(e) from e
-                error = e
-                continue
+                raise self._broken(e) from e
             for frame in frames:
                 size = size or (frame.width, frame.height)
                 if (frame.width, frame.height) != size:
@@ -168,12 +164,11 @@ class VideoFile:
                 base = frame.time_base or self._stream.time_base
                 yield frame, clock(None if frame.pts is None else frame.pts * base.numerator / base.denominator)
                 self._index += 1
-        if cut and not joinable:
+        if cut and not self._format_in(_JOINABLE):
             raise self._short("its last picture is incomplete")
         self._check_end(packets, end_s)
         if not self._index:
-            reason = f": {error.strerror}" if error else ""
-            raise VideoError(f"{self._path}: not one frame could be decoded{reason}")
+            raise VideoError(f"{self._path}: not one frame could be decoded")
 
     def _demux(self) -> Iterator[Any]:
         packets = self._container.demux(self._stream)
@@ -234,10 +229,10 @@ def _check(ref: VideoRef) -> None:
 
 
 def _open(ref: VideoRef) -> Any:
-    # "file:" keeps names with a colon or a percent sign from being taken for a URL or a number pattern,
-    # and the whitelist keeps a playlist in disguise from fetching anything.
+    # "file:" keeps a name with a colon from being taken for an address; opened so, FFmpeg itself lets a playlist
+    # reach local files only.
     try:
-        container = av.open(f"file:{ref.path}", options={"protocol_whitelist": "file"}, **_OPEN)
+        container = av.open(f"file:{ref.path}", **_OPEN)
     except av.error.InvalidDataError as e:
         raise VideoError(f"{ref.path}: not a video, or damaged from its beginning") from e
     except (av.FFmpegError, UnicodeError) as e:

@@ -62,7 +62,7 @@ def test_variable_frame_rate_keeps_its_stamps(tmp_path, name):
 
 
 def test_sound_beside_the_picture_changes_nothing(tmp_path):
-    path = write_video(tmp_path / "v.mp4", numbered_frames(30), sound=True)
+    path = write_video(tmp_path / "v.mp4", numbered_frames(30), sound_s=1.2)
     assert [read_number(f.image) for f in read(path)] == list(range(30))
 
 
@@ -177,7 +177,8 @@ def test_frame_folder_jpeg_grey_16_bit_and_unicode(tmp_path):
     assert [read_number(f.image) for f in read(write_frames(tmp_path / "jpg", numbers, ".jpg"))] == [0, 1, 2]
     grey = write_frames(tmp_path / "grau-ÄÖ-影像", numbers[..., 0], ".tif")
     assert np.array_equal([f.image for f in read(grey)], numbers)
-    deep = write_frames(tmp_path / "deep", numbers[..., 0].astype(np.uint16) * 257, ".tif")
+    lower = np.random.default_rng(0).integers(0, 256, numbers.shape[:3], dtype=np.uint16)
+    deep = write_frames(tmp_path / "deep", numbers[..., 0].astype(np.uint16) * 256 + lower, ".tif")
     assert np.array_equal([f.image for f in read(deep)], numbers)
 
 
@@ -193,9 +194,11 @@ def test_colours_are_rgb(tmp_path):
     assert (read(alpha)[0].image == red).all()
 
 
-def test_names_that_look_like_addresses_or_patterns(tmp_path):
+def test_names_that_look_like_addresses_or_patterns(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     for name in ("http:cam.mp4", "a%03d.mp4", "spa ce#?.mp4", "ümläut.mp4"):
-        assert len(read(write_video(tmp_path / "v.mp4", numbered_frames(3)).rename(tmp_path / name))) == 3
+        write_video(tmp_path / "v.mp4", numbered_frames(3)).rename(name)
+        assert len(read(name)) == 3
 
 
 def test_reader_is_one_pass_and_closes(tmp_path):
