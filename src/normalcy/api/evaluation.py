@@ -1,0 +1,168 @@
+"""evaluate(): a method's scores against labels, and the baselines beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from normalcy.api.baselines import Scores, content_free_scores
+from normalcy.api.record import MAPS, RECORD, short_protocol
+from normalcy.api.results import EvalResult
+from normalcy.config import parse_config
+from normalcy.data.files import load_label_folder, load_mask_folder, load_score_folder, match, match_names
+from normalcy.errors import DataError, MetricError, NormalcyError, UsageError
+from normalcy.metrics.auc import frame_metrics
+from normalcy.metrics.bootstrap import bootstrap
+from normalcy.metrics.bysize import SizeMetrics, auc_by_size
+from normalcy.metrics.grid import mask_share
+from normalcy.metrics.pixel import PixelMetrics, pixel_metrics
+from normalcy.metrics.table import ResultRow, frame_row
+
+PEEKED = "each video's own lowest and highest score, so the video has to be seen whole and is taken to hold an anomaly"
+"""Why per-video normalisation is no fair play."""
+
+Arrays = Mapping[str, ArrayLike]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How scores were post-processed, as far as their run.json tells."""
+
+    words: str = "as given"
+    peeked: str | None = None
+    smoothing: str = "none"
+    sigma: Mapping[str, float] | None = None
+    """Frames, per video."""
+
+
+def evaluate(
+    scores: str | Path | Arrays,
+    labels: str | Path | Arrays,
+    *,
+    masks: str | Path | None,
+    name: str,
+    resamples: int,
+    seed: int,
+) -> EvalResult:
+    """See :func:`normalcy.api.evaluate`."""
+    found, truth, folders = _load(scores, labels)
+    protocol = protocol_of(folders) if len(folders) == len(truth) else Protocol()
+    metrics = frame_metrics(found, truth)
+    intervals = bootstrap(found, truth, resamples=resamples, seed=seed)
+    rows = [frame_row(name, protocol.words, metrics, intervals, protocol.peeked)]
+    rows += baseline_rows(truth, protocol, seed)
+    sizes = pixel = None
+    notes: list[str] = []
+    if masks is not None:
+        sizes, pixel, notes = _with_masks(Path(masks), found, truth, folders, resamples, seed)
+    return EvalResult(metrics, intervals, rows, sizes, pixel, notes)
+
+
+def baseline_rows(truth: Arrays, protocol: Protocol, seed: int = 0) -> list[ResultRow]:
+    """Rows of the baselines that never look at the picture, post-processed as the method was."""
+    lengths = {n: len(np.asarray(y)) for n, y in truth.items()}
+    sigma = protocol.sigma or dict.fromkeys(lengths, 0.0)
+    rows = []
+    for method, videos in content_free_scores(lengths, protocol.smoothing, sigma, seed).items():
+        if protocol.peeked is not None:
+            videos = {n: _min_max(v) for n, v in videos.items()}
+        rows.append(frame_row(method, protocol.words, frame_metrics(videos, truth), peeked=protocol.peeked))
+    return rows
+
+
+def _min_max(v: NDArray[np.float64]) -> NDArray[np.float64]:
+    low, high = v.min(), v.max()
+    return np.asarray((v - low) / (high - low if high > low else 1.0))
+
+
+def _load(scores: str | Path | Arrays, labels: str | Path | Arrays) -> tuple[Arrays, Arrays, dict[str, Path]]:
+    """Scores and labels under the names of the labels, and the folder of each video that normalcy scored."""
+    from_scores, from_labels = isinstance(scores, str | Path), isinstance(labels, str | Path)
+    if from_scores != from_labels:
+        raise UsageError("give scores and labels both as folders, or both as arrays by video name")
+    if isinstance(scores, Mapping) or isinstance(labels, Mapping):
+        assert isinstance(scores, Mapping) and isinstance(labels, Mapping)
+        return scores, labels, {}
+    at, label_at = Path(scores), Path(labels)
+    raw, truth = load_score_folder(at), load_label_folder(label_at)
+    partner = match_names(raw, truth, at, label_at)
+    found, truth = match(raw, truth, at, label_at)
+    folders = {n: at / other for n, other in partner.items() if (at / other / RECORD).is_file()}
+    return found, truth, folders
+
+
+def protocol_of(folders: Mapping[str, Path]) -> Protocol:
+    """The protocol that the videos' run.json agree on; ``as given`` where there are none or they differ."""
+    words: set[tuple[str, str | None, str]] = set()
+    sigma: dict[str, float] = {}
+    for name, folder in folders.items():
+        try:
+            record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+            cfg = parse_config(record["config"], str(folder / RECORD))
+            sigma[name] = cfg.scoring.sigma_s * float(record["source"]["fps"])
+        except (OSError, ValueError, KeyError, TypeError, NormalcyError):
+            return Protocol()  # of another version, or someone's own file: the scores count all the same
+        peeked = PEEKED if cfg.scoring.normalise == "per_video" else None
+        words.add((short_protocol(cfg), peeked, cfg.scoring.smoothing))
+    if len(words) != 1:
+        return Protocol()
+    ((text, peeked, smoothing),) = words
+    return Protocol(text, peeked, smoothing, sigma)
+
+
+class _Lazy(Mapping[str, NDArray[Any]]):
+    """Arrays that are read when they are used, and not kept."""
+
+    def __init__(self, loaders: Mapping[str, Callable[[], NDArray[Any]]]) -> None:
+        self._loaders = loaders
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._loaders[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._loaders)
+
+    def __len__(self) -> int:
+        return len(self._loaders)
+
+
+def _with_masks(
+    folder: Path, scores: Arrays, truth: Arrays, folders: Mapping[str, Path], resamples: int, seed: int
+) -> tuple[SizeMetrics | None, PixelMetrics | None, list[str]]:
+    """AUC by size, and pixel AUC over the videos that have both masks and maps."""
+    loaders = load_mask_folder(folder)
+    strange = sorted(set(loaders) - set(truth))
+    if strange:
+        raise DataError(f"{folder}: masks of videos that have no labels: {', '.join(strange[:5])}")
+    masks = _Lazy(loaders)
+    sizes = auc_by_size(scores, truth, {n: mask_share(masks[n]) for n in masks}, resamples=resamples, seed=seed)
+    notes = [] if sizes.left_out == 0 else [f"{sizes.left_out} abnormal frames have no mask and are in no size bin."]
+    have = {n: folders[n] / MAPS for n in masks if n in folders and (folders[n] / MAPS).is_file()}
+    if not have:
+        return sizes, None, [*notes, "No pixel AUC: the scores have no maps (score with --maps)."]
+    if len(have) < len(loaders):
+        notes.append(f"Pixel AUC is over the {len(have)} of {len(loaders)} videos with masks that have maps.")
+    try:
+        maps = _Lazy({n: _map_loader(p) for n, p in have.items()})
+        return sizes, pixel_metrics(maps, _Lazy({n: loaders[n] for n in have})), notes
+    except MetricError as e:
+        return sizes, None, [*notes, f"No pixel AUC: {e}"]
+
+
+def _map_loader(path: Path) -> Callable[[], NDArray[Any]]:
+    def read() -> NDArray[Any]:
+        try:
+            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
+        except (OSError, ValueError) as e:
+            raise DataError(f"{path}: is not a file of score maps: {e}") from e
+
+    return read
+
+
+__all__ = ["PEEKED", "Protocol", "Scores", "baseline_rows", "evaluate", "protocol_of"]

@@ -1,0 +1,75 @@
+"""load() and score(): which videos, which settings, what is finished already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from normalcy.api import Progress, Sources
+from normalcy.api.onevideo import Job, score_video
+from normalcy.api.record import EVENTS, MAPS, OVERLAY, SCORES, TIMELINE, finished, key
+from normalcy.api.results import ScoredVideo, ScoreResult
+from normalcy.api.settings import alarm, with_settings
+from normalcy.api.sources import find
+from normalcy.errors import OutputError, SourceError
+from normalcy.nn.build import channels_last
+from normalcy.nn.bundle import load_bundle
+from normalcy.nn.device import pick_device
+from normalcy.scoring.model import Model
+
+
+def load(model_dir: str | Path, device: str = "auto") -> Model:
+    """See :func:`normalcy.api.load`."""
+    where = pick_device(device)
+    bundle = load_bundle(model_dir, where)
+    channels_last(bundle.network)
+    model = Model.from_state(bundle.config, bundle.network, bundle.arrays, bundle.scalars)
+    model.hash = bundle.hash
+    return model
+
+
+def score(
+    sources: Sources,
+    model: str | Path | Model,
+    out: str | Path,
+    *,
+    maps: bool,
+    overlay: bool,
+    force: bool,
+    device: str,
+    sets: Sequence[str],
+    config: str | Path | None,
+    progress: Progress | None,
+) -> ScoreResult:
+    """See :func:`normalcy.api.score`."""
+    trained = model if isinstance(model, Model) else load(model, device)
+    used = with_settings(trained, config, sets)
+    rest = alarm(trained.cfg, used)
+    refs, failed = find(sources)
+    single = len(refs) + len(failed) == 1
+    out = Path(out)
+    _writable(out)
+    wanted = key(used)
+    products = [SCORES, EVENTS, TIMELINE, *([MAPS] if maps else []), *([OVERLAY] if overlay else [])]
+    videos: list[ScoredVideo] = []
+    for ref in refs:
+        folder = out / ref.name
+        try:
+            done = None if force else finished(folder, ref, wanted, products)
+            videos.append(done or score_video(Job(ref, folder, used, rest, wanted, maps, overlay, force, progress)))
+        except SourceError as e:
+            if single:
+                raise
+            failed[ref.name] = str(e)
+    return ScoreResult(videos, failed)
+
+
+def _writable(out: Path) -> None:
+    """Say at once, and not after the first video, that nothing can be written here."""
+    probe = out / ".writable"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as e:
+        raise OutputError(f"{out}: cannot write results here: {e.strerror or e}") from e
