@@ -1,0 +1,193 @@
+"""What a machine has and lacks. Every check stands alone: a broken library is a finding, not a crash."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from normalcy.api.version import version
+
+EXTRAS = {
+    "log": ("tensorboard", "TensorBoard logs of training"),
+    "data": ("h5py", "label files in MATLAB 7.3 format"),
+}
+"""Optional extra -> (distribution that it brings, what that is for)."""
+LOW_SPACE = 2 * 2**30
+"""Bytes; ten minutes of 360p video take about 2 GiB in the cache."""
+PROBE_RUNS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding."""
+
+    name: str
+    found: str
+    ok: bool | None = True
+    """None: nothing is wrong, but something optional is missing or slow."""
+    advice: str = ""
+    """What to do about it; empty where there is nothing to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All findings."""
+
+    checks: Sequence[Check]
+
+    @property
+    def ok(self) -> bool:
+        """Whether normalcy can work here."""
+        return all(c.ok is not False for c in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"ok": self.ok, "checks": [asdict(c) for c in self.checks]}
+
+
+def examine() -> Report:
+    """Look at this machine. Takes a few seconds, most of it for importing PyTorch and the speed probe; never raises."""
+    probes: dict[str, Callable[[], Check]] = {
+        "normalcy": _normalcy,
+        "python": _python,
+        "cores": _cores,
+        "torch": _torch,
+        "gpu": _gpu,
+        "video": _video,
+        "cache": _cache,
+        "speed": _speed,
+        **{f"extra {name}": lambda name=name: _extra(name) for name in EXTRAS},  # type: ignore[misc]
+    }
+    return Report([_look(name, probe) for name, probe in probes.items()])
+
+
+def _look(name: str, probe: Callable[[], Check]) -> Check:
+    try:
+        return probe()
+    except Exception as e:  # whatever a broken library raises on import is what the user has to read
+        reason = " ".join(str(e).split()) or type(e).__name__
+        return Check(name, f"does not work: {reason}", False, "install normalcy again, in an environment of its own")
+
+
+def _normalcy() -> Check:
+    return Check("normalcy", f"{version()} in {Path(__file__).resolve().parents[1]}")
+
+
+def _python() -> Check:
+    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.executable}"
+    return Check("python", found)
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which in a container can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cores() -> Check:
+    cores = usable_cores()
+    found = f"{cores} usable of {os.cpu_count()}"
+    if hasattr(os, "getloadavg"):
+        load = os.getloadavg()[0]
+        found += f", load {load:.1f}"
+        if load > 1.5 * cores:
+            return Check("cores", found, None, "the machine is busy: training and scoring will be slower than they could be")
+    return Check("cores", found)
+
+
+def _torch() -> Check:
+    import torch
+
+    build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU build"
+    return Check("torch", f"{torch.__version__} ({build}), {torch.get_num_threads()} threads")
+
+
+def _gpu() -> Check:
+    import torch
+
+    if torch.cuda.is_available():
+        names = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+        return Check("gpu", ", ".join(f"{p.name} ({p.total_memory / 2**30:.0f} GiB)" for p in names))
+    if torch.version.cuda:
+        advice = "this PyTorch could use one: look at the driver (nvidia-smi) if the machine has a GPU"
+        return Check("gpu", "none that PyTorch sees", None, advice)
+    return Check("gpu", "none; this PyTorch is built for the CPU", None, "with a GPU, install PyTorch's CUDA build")
+
+
+def _video() -> Check:
+    from normalcy.video.about import decoder, missing_codecs
+
+    lacking = missing_codecs()
+    if lacking:
+        return Check("video", f"{decoder()}, without {', '.join(lacking)}", False, "install PyAV from PyPI (package av)")
+    return Check("video", f"{decoder()}, H.264 in and out")
+
+
+def _cache() -> Check:
+    from normalcy.video.cache import ENV_ROOT, cache_root, cache_size
+
+    root = cache_root()
+    there = next(p for p in (root, *root.absolute().parents) if p.exists())
+    try:
+        with tempfile.NamedTemporaryFile(dir=there, prefix=".normalcy-doctor-"):
+            pass
+    except OSError as e:
+        return Check("cache", f"{root}: cannot be written: {e.strerror or e}", False, f"set {ENV_ROOT} to a folder of yours")
+    free = shutil.disk_usage(there).free
+    found = f"{root}: {cache_size() / 2**20:.0f} MiB used, {free / 2**30:.1f} GiB free"
+    if free < LOW_SPACE:
+        return Check("cache", found, None, f"free some space, or set {ENV_ROOT} to a folder on a larger disk")
+    return Check("cache", found)
+
+
+def _speed() -> Check:
+    """Clips per second through the default encoder, with one thread and with all."""
+    import torch
+
+    from normalcy.config import load_config
+    from normalcy.nn.build import build_encoder
+
+    cfg = load_config(environ={})
+    encoder = build_encoder(cfg).eval()
+    x_BCTHW = torch.zeros(4, cfg.input.channel_count, cfg.clip.length, 160, 216)
+    before = torch.get_num_threads()
+    rates: dict[int, float] = {}
+    try:
+        for threads in sorted({1, before}):
+            torch.set_num_threads(threads)
+            rates[threads] = len(x_BCTHW) / _fastest(lambda: encoder(x_BCTHW))
+    finally:
+        torch.set_num_threads(before)
+    found = ", ".join(f"{rate:.0f} clips/s with {n} thread{'s' if n > 1 else ''}" for n, rate in rates.items())
+    if rates[before] < rates[1]:
+        return Check("speed", found, None, "one thread is faster here: set train.threads=1, or OMP_NUM_THREADS=1 for scoring")
+    return Check("speed", found)
+
+
+def _fastest(work: Callable[[], object]) -> float:
+    import torch
+
+    best = float("inf")
+    with torch.inference_mode():
+        work()  # the first run pays for warming up
+        for _ in range(PROBE_RUNS):
+            started = time.perf_counter()
+            work()
+            best = min(best, time.perf_counter() - started)
+    return best
+
+
+def _extra(name: str) -> Check:
+    package, purpose = EXTRAS[name]
+    try:
+        return Check(f"extra {name}", f"{package} {importlib.metadata.version(package)}: {purpose}")
+    except importlib.metadata.PackageNotFoundError:
+        return Check(f"extra {name}", f"not installed: {purpose}", None, f"pip install 'normalcy[{name}]'")

@@ -1,0 +1,223 @@
+"""The commands. Each says what it takes, calls the API and prints what comes back."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from normalcy.cli import exits, show
+from normalcy.cli.progress import chance, shown
+
+EPILOG = "Exit codes: " + "; ".join(f"{code} {words}" for code, words in exits.EXIT_CODES.items()) + "."
+SOURCES = "A video file, a folder of videos, a folder of frames, a glob in quotes, or @list.txt with one of these per line."
+
+Sources = Annotated[list[str], typer.Argument(metavar="SOURCE", help=SOURCES, show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto takes a GPU where there is one.")]
+Preset = Annotated[str, typer.Option(metavar="tiny|cpu|paper", help="The settings to start from.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="One setting, such as train.steps=500; may be repeated.", show_default=False
+    ),
+]
+ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="YAML or JSON.", show_default=False)]
+Seed = Annotated[int | None, typer.Option(metavar="N", help="Seed of everything random.", show_default=False)]
+
+app = typer.Typer(
+    help="Learns what normal looks like from ordinary video, then says when, where and why something is not normal.",
+    epilog=EPILOG,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(help="Show the settings.", epilog=EPILOG)
+app.add_typer(config_app, name="config")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line and exit with a code of :data:`normalcy.cli.EXIT_CODES`. argv: without the program's name."""
+    sys.exit(exits.run(app, argv))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from normalcy.api.version import version
+
+        show.out(f"normalcy {version()}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(exits.USAGE)
+
+
+@app.command(epilog=EPILOG)
+def train(
+    sources: Sources,
+    out: Annotated[Path, typer.Option(metavar="MODEL_DIR", help="Folder for the model.", show_default=False)],
+    preset: Preset = "cpu",
+    config: ConfigFile = None,
+    sets: Settings = None,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Kinetics-400 weights for I3D (.safetensors).", show_default=False)
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted training.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the model that is in MODEL_DIR.")] = False,
+    seed: Seed = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Learn what is normal from videos in which nothing else happens."""
+    from normalcy import api
+    from normalcy.config import load_config
+
+    guessing = chance(load_config(preset, config, sets or ()).clip.length)
+    with exits.interruptible(f"Go on with: the same command and --resume ({out} is kept)"), shown(guessing) as progress:
+        result = api.train(
+            sources,
+            out,
+            preset=preset,
+            config=config,
+            sets=sets or (),
+            weights=weights,
+            resume=resume,
+            force=force,
+            seed=seed,
+            device=device,
+            progress=progress,
+        )
+    show.out(show.as_json(result) if as_json else show.trained(result))
+    _leave(result.failed, some_done=True)
+
+
+@app.command(epilog=EPILOG)
+def score(
+    sources: Sources,
+    model: Annotated[Path, typer.Option(metavar="MODEL_DIR", help="A model that train wrote.", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results, one folder per video.", show_default=False)],
+    maps: Annotated[bool, typer.Option("--maps", help="Also write the score maps (maps.npy).")] = False,
+    overlay: Annotated[bool, typer.Option("--overlay", help="Also write the video with its score map over it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Score again what is finished.")] = False,
+    config: ConfigFile = None,
+    sets: Settings = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Score every frame of every video: the higher, the less normal."""
+    from normalcy import api
+
+    with exits.interruptible("Finished videos are kept: the same command goes on with the rest"), shown() as progress:
+        result = api.score(
+            sources,
+            model,
+            out,
+            maps=maps,
+            overlay=overlay,
+            force=force,
+            device=device,
+            sets=sets or (),
+            config=config,
+            progress=progress,
+        )
+    for video in result.videos:
+        for warning in video.warnings:
+            exits.say(f"warning: {video.name}: {warning}")
+    show.out(show.as_json(result.to_dict()) if as_json else show.scored(result))
+    _leave(result.failed, some_done=bool(result.videos))
+
+
+@app.command("eval", epilog=EPILOG)
+def evaluate(
+    scores: Annotated[
+        Path, typer.Option(metavar="DIR", help="What score wrote, or NAME.csv or NAME.npy of any method.", show_default=False)
+    ],
+    labels: Annotated[Path, typer.Option(metavar="DIR", help="NAME.npy with 0 or 1 for every frame.", show_default=False)],
+    masks: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="NAME.npz with pixel masks: adds AUC by size.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Judge scores by labels, beside baselines that never look at the picture."""
+    from normalcy import api
+
+    result = api.evaluate(scores, labels, masks=masks)
+    show.out(show.as_json(result.to_dict()) if as_json else show.evaluated(result))
+
+
+@app.command(epilog=EPILOG)
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for everything it makes.")] = Path("normalcy-demo"),
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the simulated scene and the training.")] = 0,
+    open_report: Annotated[
+        bool | None,
+        typer.Option("--open/--no-open", help="Show the report in a browser; default: on a terminal with a display."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """No data at hand? Simulate a scene, train, score, evaluate, and write a report. A few minutes."""
+    from normalcy import api
+
+    wanted = has_display() if open_report is None else open_report
+    with exits.interruptible("The same command starts over"), shown(chance(_clip_length())) as progress:
+        result = api.demo(out, seed=seed, open_browser=wanted, progress=progress)
+    show.out(show.as_json(result.to_dict()) if as_json else show.demonstrated(result))
+
+
+@app.command(epilog=EPILOG)
+def doctor(as_json: Json = False) -> None:
+    """Look at this machine: versions, cores, GPU, cache, speed, and what is missing."""
+    from normalcy.api.doctor import examine
+
+    report = examine()
+    show.out(show.as_json(report.to_dict()) if as_json else show.examined(report))
+    if not report.ok:
+        raise typer.Exit(exits.FAILED)
+
+
+@config_app.command("show", epilog=EPILOG)
+def config_show(preset: Preset = "cpu", config: ConfigFile = None, sets: Settings = None) -> None:
+    """All settings as they would be used, as YAML that --config reads."""
+    from normalcy.config import load_config
+
+    show.out(show.settings(load_config(preset, config, sets or ())))
+
+
+@config_app.command("schema", epilog=EPILOG)
+def config_schema() -> None:
+    """The JSON schema of the settings: every name, range and meaning."""
+    from normalcy.config import Config
+
+    show.out(show.as_json(Config.model_json_schema()))
+
+
+def has_display() -> bool:
+    """Whether someone sits here who would see a browser: a terminal, and a screen (X11 or Wayland on Linux)."""
+    if not sys.stdout.isatty():
+        return False
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _clip_length() -> int:
+    from normalcy.config import load_config
+
+    return load_config().clip.length
+
+
+def _leave(failed: Mapping[str, str], some_done: bool) -> None:
+    """Name every input that failed on stderr, and leave with the code for it."""
+    for name, reason in failed.items():
+        exits.say(reason if name in reason else f"{name}: {reason}")
+    if failed:
+        raise typer.Exit(exits.PARTLY if some_done else exits.FAILED)

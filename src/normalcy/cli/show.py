@@ -1,0 +1,149 @@
+"""What a command prints on stdout: JSON for programs, aligned text for people."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from normalcy.api.doctor import Report
+    from normalcy.api.results import DemoResult, EvalResult, ScoreResult
+    from normalcy.training.run import TrainResult
+
+
+def out(text: str) -> None:
+    """Write to stdout, the one place that does."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def as_json(value: Any) -> str:
+    """One JSON object. Paths become strings; NaN and infinity, which JSON has not, become null."""
+    return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+def columns(rows: Iterable[Sequence[object]]) -> str:
+    """Aligned columns; the first row is the heading. Numbers stand at the right, words at the left."""
+    cells = [["" if c is None else c if isinstance(c, str) else _number(c) for c in row] for row in rows]
+    right = [all(_numeric(row[i]) for row in cells[1:]) and len(cells) > 1 for i in range(len(cells[0]))]
+    width = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    lines = [
+        "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, width, right, strict=True)).rstrip() for row in cells
+    ]
+    return "\n".join(lines)
+
+
+def _number(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _numeric(cell: str) -> bool:
+    try:
+        float(cell or "0")
+    except ValueError:
+        return False
+    return True
+
+
+def trained(r: TrainResult) -> str:
+    """What training left, in a few lines."""
+    took = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in r.seconds.items())
+    lines = [
+        f"model      {r.folder}",
+        f"video      {r.frames} frames of normal video, {r.held_frames} of them held out; arithmetic {r.precision}",
+        f"time       {sum(r.seconds.values()):.0f} s ({took})",
+        f"threshold  {r.threshold}",
+    ]
+    return "\n".join(lines)
+
+
+def scored(r: ScoreResult) -> str:
+    """One line per video, then one per event."""
+    if not r.videos:
+        return "no video was scored"
+    rows: list[list[object]] = [["video", "frames", "events", "peak", "frames/s", ""]]
+    for v in r.videos:
+        rows.append([v.name, v.frames, len(v.events), v.peak, v.fps, "done before" if v.skipped else ""])
+    events: list[list[object]] = [["event in", "from s", "to s", "peak at s", "peak", "readout"]]
+    for v in r.videos:
+        events += [[v.name, e.start_s, e.end_s, e.peak_s, e.peak, e.readout] for e in v.events]
+    blocks = [columns(rows), columns(events) if len(events) > 1 else "no event above the threshold"]
+    return "\n\n".join(blocks)
+
+
+def evaluated(r: EvalResult) -> str:
+    """The table of results beside the baselines, then AUC by size and pixel AUC where masks were given."""
+    from normalcy.metrics.table import to_text
+
+    blocks = [to_text(r.rows).rstrip()]
+    if r.sizes is not None:
+        sizes: list[list[object]] = [["share of the frame", "AUC", "frames", "videos"]]
+        sizes += [[b.name, "-" if b.auc is None else f"{b.auc:.3f}", b.frames, b.videos] for b in r.sizes.bins]
+        blocks.append(columns(sizes))
+    if r.pixel is not None:
+        blocks.append(f"pixel AUC {r.pixel.pixel_auc:.3f}")
+    return "\n\n".join([*blocks, *r.notes])
+
+
+def demonstrated(r: DemoResult) -> str:
+    """The table, and where the report is."""
+    from normalcy.metrics.table import to_text
+
+    took = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in r.seconds.items())
+    return f"{to_text(r.rows).rstrip()}\n\ntime    {took}\nreport  {r.report}"
+
+
+def examined(r: Report) -> str:
+    """One line per check: a mark, the name, what was found, and below it what to do."""
+    width = max(len(c.name) for c in r.checks)
+    marks = {True: "ok", False: "BAD", None: "--"}
+    lines = []
+    for c in r.checks:
+        lines.append(f"{marks[c.ok]:<3}  {c.name:<{width}}  {c.found}")
+        if c.advice:
+            lines.append(f"{'':<3}  {'':<{width}}  -> {c.advice}")
+    return "\n".join(lines)
+
+
+def settings(model: BaseModel) -> str:
+    """A configuration as YAML that ``--config`` reads, with what each setting means beside it."""
+    return "\n".join(_yaml_lines(model, "")) + "\n"
+
+
+def _yaml_lines(model: BaseModel, indent: str) -> list[str]:
+    lines: list[str] = []
+    stored = model.model_dump(mode="json")
+    for name, info in type(model).model_fields.items():
+        value = getattr(model, name)
+        if hasattr(value, "model_fields"):
+            lines += [f"{indent}{name}:", *_yaml_lines(value, indent + "  ")]
+        else:
+            # JSON is YAML, but for floats like 1e-05, which YAML 1.1 reads as text without a dot.
+            text = json.dumps(stored[name]) if not isinstance(stored[name], float) else _yaml_float(stored[name])
+            lines.append(f"{indent}{name}: {text}" + (f"  # {info.description}" if info.description else ""))
+    return lines
+
+
+def _yaml_float(value: float) -> str:
+    text = repr(value)
+    return text.replace("e", ".0e") if "e" in text and "." not in text else text
