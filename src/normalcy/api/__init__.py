@@ -127,6 +127,7 @@ def evaluate(
     labels: str | Path | Mapping[str, ArrayLike],
     *,
     masks: str | Path | None = None,
+    versus: str | Path | Mapping[str, ArrayLike] | None = None,
     name: str = "scores",
     resamples: int = 1000,
     seed: int = 0,
@@ -135,14 +136,15 @@ def evaluate(
 
     scores: a folder that :func:`score` wrote, or of NAME.csv or NAME.npy; or video name -> (N,) scores. labels: a folder of
     NAME.npy with one 0 or 1 per frame; or video name -> (N,) labels. masks: a folder of NAME.npz (key ``masks``): adds AUC
-    by size of the anomaly and, where the scores have maps, pixel AUC. name: of the method, in the table. resamples, seed: of
+    by size of the anomaly and, where the scores have maps, pixel AUC. versus: scores of another method on the same videos: adds
+    the difference with its interval, and the videos that it comes from. name: of the method, in the table. resamples, seed: of
     the bootstrap intervals over videos.
 
     Raises DataError where the two do not fit (both files are named), MetricError where a metric is undefined.
     """
     from normalcy.api.evaluation import evaluate as run
 
-    return run(scores, labels, masks=masks, name=name, resamples=resamples, seed=seed)
+    return run(scores, labels, masks=masks, versus=versus, name=name, resamples=resamples, seed=seed)
 
 
 def demo(

@@ -20,6 +20,7 @@ from normalcy.errors import DataError, MetricError, NormalcyError, UsageError
 from normalcy.metrics.auc import frame_metrics
 from normalcy.metrics.bootstrap import bootstrap
 from normalcy.metrics.bysize import SizeMetrics, auc_by_size
+from normalcy.metrics.compare import Comparison, compare
 from normalcy.metrics.grid import mask_share
 from normalcy.metrics.pixel import PixelMetrics, pixel_metrics
 from normalcy.metrics.table import ResultRow, frame_row
@@ -46,6 +47,7 @@ def evaluate(
     labels: str | Path | Arrays,
     *,
     masks: str | Path | None,
+    versus: str | Path | Arrays | None,
     name: str,
     resamples: int,
     seed: int,
@@ -61,7 +63,27 @@ def evaluate(
     notes: list[str] = []
     if masks is not None:
         sizes, pixel, notes = _with_masks(Path(masks), found, truth, folders, resamples, seed)
-    return EvalResult(metrics, intervals, rows, sizes, pixel, notes)
+    comparison = None
+    if versus is not None:
+        row, comparison, note = _against(versus, labels, found, protocol, resamples, seed)
+        rows.insert(1, row)
+        notes += note
+    return EvalResult(metrics, intervals, rows, sizes, pixel, notes, comparison)
+
+
+def _against(
+    versus: str | Path | Arrays, labels: str | Path | Arrays, found: Arrays, protocol: Protocol, resamples: int, seed: int
+) -> tuple[ResultRow, Comparison, list[str]]:
+    """Row of the other method, the paired comparison with it, and what stands in the way of comparing them."""
+    other, truth, folders = _load(versus, labels)
+    theirs = protocol_of(folders) if len(folders) == len(truth) else Protocol()
+    name = f"versus {versus}" if isinstance(versus, str | Path) else "versus"
+    metrics, intervals = frame_metrics(other, truth), bootstrap(other, truth, resamples=resamples, seed=seed)
+    both = f"{protocol.words}; {theirs.words}"
+    notes = [f"The two were post-processed differently ({both}), which alone moves results."]
+    row = frame_row(name, theirs.words, metrics, intervals, theirs.peeked)
+    comparison = compare(found, other, truth, resamples=resamples, seed=seed)
+    return row, comparison, notes if theirs.words != protocol.words else []
 
 
 def baseline_rows(truth: Arrays, protocol: Protocol, seed: int = 0) -> list[ResultRow]:
@@ -71,12 +93,13 @@ def baseline_rows(truth: Arrays, protocol: Protocol, seed: int = 0) -> list[Resu
     rows = []
     for method, videos in content_free_scores(lengths, protocol.smoothing, sigma, seed).items():
         if protocol.peeked is not None:
-            videos = {n: _min_max(v) for n, v in videos.items()}
+            videos = {n: min_max(v) for n, v in videos.items()}
         rows.append(frame_row(method, protocol.words, frame_metrics(videos, truth), peeked=protocol.peeked))
     return rows
 
 
-def _min_max(v: NDArray[np.float64]) -> NDArray[np.float64]:
+def min_max(v: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A video's scores between its lowest and its highest; all 0 where they are equal."""
     low, high = v.min(), v.max()
     return np.asarray((v - low) / (high - low if high > low else 1.0))
 
@@ -116,7 +139,7 @@ def protocol_of(folders: Mapping[str, Path]) -> Protocol:
     return Protocol(text, peeked, smoothing, sigma)
 
 
-class _Lazy(Mapping[str, NDArray[Any]]):
+class Lazy(Mapping[str, NDArray[Any]]):
     """Arrays that are read when they are used, and not kept."""
 
     def __init__(self, loaders: Mapping[str, Callable[[], NDArray[Any]]]) -> None:
@@ -140,7 +163,7 @@ def _with_masks(
     strange = sorted(set(loaders) - set(truth))
     if strange:
         raise DataError(f"{folder}: masks of videos that have no labels: {', '.join(strange[:5])}")
-    masks = _Lazy(loaders)
+    masks = Lazy(loaders)
     sizes = auc_by_size(scores, truth, {n: mask_share(masks[n]) for n in masks}, resamples=resamples, seed=seed)
     notes = [] if sizes.left_out == 0 else [f"{sizes.left_out} abnormal frames have no mask and are in no size bin."]
     have = {n: folders[n] / MAPS for n in masks if n in folders and (folders[n] / MAPS).is_file()}
@@ -149,13 +172,15 @@ def _with_masks(
     if len(have) < len(loaders):
         notes.append(f"Pixel AUC is over the {len(have)} of {len(loaders)} videos with masks that have maps.")
     try:
-        maps = _Lazy({n: _map_loader(p) for n, p in have.items()})
-        return sizes, pixel_metrics(maps, _Lazy({n: loaders[n] for n in have})), notes
+        maps = Lazy({n: map_loader(p) for n, p in have.items()})
+        return sizes, pixel_metrics(maps, Lazy({n: loaders[n] for n in have})), notes
     except MetricError as e:
         return sizes, None, [*notes, f"No pixel AUC: {e}"]
 
 
-def _map_loader(path: Path) -> Callable[[], NDArray[Any]]:
+def map_loader(path: Path) -> Callable[[], NDArray[Any]]:
+    """Reads (N, h, w) float32 maps when called. Raises DataError naming the file."""
+
     def read() -> NDArray[Any]:
         try:
             return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
@@ -165,4 +190,4 @@ def _map_loader(path: Path) -> Callable[[], NDArray[Any]]:
     return read
 
 
-__all__ = ["PEEKED", "Protocol", "Scores", "baseline_rows", "evaluate", "protocol_of"]
+__all__ = ["PEEKED", "Lazy", "Protocol", "Scores", "baseline_rows", "evaluate", "map_loader", "min_max", "protocol_of"]

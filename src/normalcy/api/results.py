@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from normalcy.metrics.auc import FrameMetrics
     from normalcy.metrics.bootstrap import Bootstrap
     from normalcy.metrics.bysize import SizeMetrics
+    from normalcy.metrics.compare import Comparison
     from normalcy.metrics.pixel import PixelMetrics
     from normalcy.metrics.table import ResultRow
 
@@ -77,6 +78,8 @@ class EvalResult:
     pixel: PixelMetrics | None = None
     """Pixel-level results, where masks were given and the scores have maps."""
     notes: Sequence[str] = ()
+    versus: Comparison | None = None
+    """The method against another one on the same videos, where one was given."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -87,6 +90,7 @@ class EvalResult:
             "sizes": self.sizes.to_dict() if self.sizes is not None else None,
             "pixel": self.pixel.to_dict() if self.pixel is not None else None,
             "notes": list(self.notes),
+            "versus": self.versus.to_dict() if self.versus is not None else None,
         }
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from normalcy.api import Progress, Sources
 from normalcy.api.onevideo import Job, score_video
 from normalcy.api.record import EVENTS, MAPS, OVERLAY, SCORES, TIMELINE, finished, key
 from normalcy.api.results import ScoredVideo, ScoreResult
-from normalcy.api.settings import alarm, with_settings
+from normalcy.api.settings import Alarm, alarm, with_settings
 from normalcy.api.sources import find
 from normalcy.errors import OutputError, SourceError
 from normalcy.nn.build import channels_last
 from normalcy.nn.bundle import load_bundle
 from normalcy.nn.device import pick_device
 from normalcy.scoring.model import Model
+from normalcy.video.source import VideoRef
 
 
 def load(model_dir: str | Path, device: str = "auto") -> Model:
@@ -46,8 +47,24 @@ def score(
     used = with_settings(trained, config, sets)
     rest = alarm(trained.cfg, used)
     refs, failed = find(sources)
+    return score_refs(refs, used, rest, Path(out), maps, overlay, force, progress, failed)
+
+
+def score_refs(
+    refs: Sequence[VideoRef],
+    used: Model,
+    rest: Alarm,
+    out: Path,
+    maps: bool = False,
+    overlay: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
+    failed: Mapping[str, str] | None = None,
+) -> ScoreResult:
+    """score() for videos that are found already. used, rest: the model with its settings, and what its threshold is worth
+    under them. failed: sources that could not be found, with the reason."""
+    failed = dict(failed or {})
     single = len(refs) + len(failed) == 1
-    out = Path(out)
     _writable(out)
     wanted = key(used)
     products = [SCORES, EVENTS, TIMELINE, *([MAPS] if maps else []), *([OVERLAY] if overlay else [])]
