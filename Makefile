@@ -1,0 +1,53 @@
+# Everything here sets itself up: Python 3.11 or newer and make are all that a machine needs.
+#   make demo    simulate a scene, train, score, evaluate, write a report
+#   make test    every check and every test; what CI runs
+#   make quick   the checks, and the tests that take a moment each
+#   make check   the checks alone: style, types, import floors
+#   make wheel   a wheel in dist/
+#   make clean   remove what the above made, the virtual environment too
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+# For other package sources, such as PyTorch's own index for a CPU or CUDA build (CONTRIBUTING.md).
+PIP_ARGS ?=
+# Test processes at once.
+JOBS ?= 2
+SHELL := /bin/sh
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# One thread per process: test processes that each take all cores wait for one another.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.PHONY: demo test quick check wheel setup clean
+.DEFAULT_GOAL := test
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "make: normalcy needs Python 3.11 or newer, '$(PYTHON)' is not; try: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	test -x "$(BIN)/python" || "$(PYTHON)" -m venv "$(VENV)"
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[dev,log]'
+	@touch "$@"
+
+demo: $(STAMP)
+	"$(BIN)/normalcy" demo --out demo
+
+test: check
+	$(ONE_THREAD) "$(BIN)/python" -m pytest -n $(JOBS) --durations=15
+
+quick: check
+	$(ONE_THREAD) "$(BIN)/python" -m pytest -n $(JOBS) -m "not slow"
+
+check: $(STAMP)
+	"$(BIN)/ruff" check .
+	"$(BIN)/ruff" format --check .
+	"$(BIN)/mypy"
+	"$(BIN)/lint-imports"
+
+wheel: $(STAMP)
+	rm -rf build
+	"$(BIN)/python" -m build --wheel
+
+clean:
+	rm -rf "$(VENV)" build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
