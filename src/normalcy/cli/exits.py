@@ -40,7 +40,7 @@ def run(app: Callable[..., Any], argv: list[str] | None) -> int:
     try:
         with _plain_warnings():
             code = app(argv, prog_name="normalcy", standalone_mode=False)
-            _flush()
+            sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):  # Abort is what some typer versions make of Ctrl-C
         say("interrupted")
         code = INTERRUPTED
@@ -55,15 +55,6 @@ def run(app: Callable[..., Any], argv: list[str] | None) -> int:
         if isinstance(e, OSError):
             _discard_stdout()
     return code if isinstance(code, int) else OK
-
-
-def _flush() -> None:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as e:
-        raise OSError(e.errno, e.strerror, "standard output") from e
 
 
 def explain(e: Exception) -> tuple[str, int]:

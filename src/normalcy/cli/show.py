@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 
 
 def out(text: str) -> None:
-    """Write to stdout, the one place that does."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    """Write to stdout, the one place that does. Raises OSError that names it, BrokenPipeError where its reader has gone."""
+    try:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as e:
+        raise OSError(e.errno, e.strerror, "standard output") from e
 
 
 def as_json(value: Any) -> str:
@@ -131,14 +137,16 @@ def settings(model: BaseModel) -> str:
 
 
 def _yaml_lines(model: BaseModel, indent: str) -> list[str]:
+    from pydantic import BaseModel
+
     lines: list[str] = []
     stored = model.model_dump(mode="json")
     for name, info in type(model).model_fields.items():
         value = getattr(model, name)
-        if hasattr(value, "model_fields"):
+        if isinstance(value, BaseModel):
             lines += [f"{indent}{name}:", *_yaml_lines(value, indent + "  ")]
         else:
-            # JSON is YAML, but for floats like 1e-05, which YAML 1.1 reads as text without a dot.
+            # JSON is YAML, but for floats: YAML 1.1 reads 1e-05 as text.
             text = json.dumps(stored[name]) if not isinstance(stored[name], float) else _yaml_float(stored[name])
             lines.append(f"{indent}{name}: {text}" + (f"  # {info.description}" if info.description else ""))
     return lines
