@@ -123,7 +123,8 @@ def _cyclist(cue: Cue) -> list[Actor]:
 
 
 def _cart(cue: Cue) -> list[Actor]:
-    direction = cue.past_the_camera()
+    # At the far end so slow a thing would stay a few pixels large for seconds.
+    direction = -1 if cue.leaving else 1
     path = cue.passing(direction * cue.rng.uniform(0.2, 0.6), direction, cue.rng.uniform(2.6, 3.6))
     look = replace(dress(cue.rng), tote=None, bag=None)
 

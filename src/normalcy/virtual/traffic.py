@@ -49,11 +49,11 @@ def _group(stage: Stage, rng: np.random.Generator, direction: int, at: float) ->
     speed = float(rng.uniform(*WALK_SPEED)) - 0.08 * (size - 1)
     members = []
     for i in range(size):
-        beside = (i % 2 - 0.5) * 0.62 if size > 1 else 0.0
+        beside = (i % 2 - 0.5) * 0.72 if size > 1 else 0.0
         behind = 0.9 * (i // 2)
-        n = direction * WALK_LANE + beside + float(rng.uniform(-0.28, 0.28)) * (0.3 if size > 1 else 1.0)
+        n = direction * WALK_LANE + beside + float(rng.uniform(-0.28, 0.28)) * (0.1 if size > 1 else 1.0)
         path = steady(stage, n, direction, speed, (at + behind / speed + 0.1 * rng.random()) * stage.fps)
-        sway = 0.09 if size == 1 else 0.03
+        sway = 0.09 if size == 1 else 0.015
         members.append(on_foot(dress(rng), wander(rng, path, stage.fps, sway), direction))
     return [member for member in members if len(member.path)]
 
