@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from normalcy.api.doctor import Report
     from normalcy.api.results import DemoResult, EvalResult, ScoreResult
+    from normalcy.metrics.compare import Comparison
     from normalcy.training.run import TrainResult
 
 
@@ -108,7 +109,22 @@ def evaluated(r: EvalResult) -> str:
         blocks.append(columns(sizes))
     if r.pixel is not None:
         blocks.append(f"pixel AUC {r.pixel.pixel_auc:.3f}")
+    if r.versus is not None:
+        blocks.append(_compared(r.versus))
     return "\n\n".join([*blocks, *r.notes])
+
+
+def _compared(c: Comparison) -> str:
+    """The difference between two methods with its interval, and the videos that it comes from most."""
+    rows: list[list[object]] = [["these minus the others", "difference", "interval", "mostly from"]]
+    named = {"micro AUC": c.micro_auc, "macro AUC (padded)": c.macro_auc_padded, "macro AUC (defined)": c.macro_auc_defined}
+    for name, d in named.items():
+        if d is None:
+            continue
+        low, high = d.interval.low, d.interval.high
+        interval = f"{low:+.3f} to {high:+.3f}" if low is not None and high is not None else d.interval.reason
+        rows.append([name, f"{d.difference:+.3f}", interval, ", ".join(f"{v} {part:+.3f}" for v, part in d.largest(3))])
+    return columns(rows)
 
 
 def demonstrated(r: DemoResult) -> str:

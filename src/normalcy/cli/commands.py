@@ -147,12 +147,15 @@ def evaluate(
     masks: Annotated[
         Path | None, typer.Option(metavar="DIR", help="NAME.npz with pixel masks: adds AUC by size.", show_default=False)
     ] = None,
+    versus: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Scores of another method, to compare with.", show_default=False)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Judge scores by labels, beside baselines that never look at the picture."""
     from normalcy import api
 
-    result = api.evaluate(scores, labels, masks=masks)
+    result = api.evaluate(scores, labels, masks=masks, versus=versus)
     show.out(show.as_json(result.to_dict()) if as_json else show.evaluated(result))
 
 

@@ -1,0 +1,128 @@
+"""The doctor finds, and never falls over what it finds."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from normalcy.api import doctor
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NORMALCY_CACHE_DIR", str(tmp_path / "cache" / "frames"))
+    return tmp_path / "cache" / "frames"
+
+
+def named(report: doctor.Report) -> dict[str, doctor.Check]:
+    return {c.name: c for c in report.checks}
+
+
+def test_a_machine_that_runs_the_tests_is_fit() -> None:
+    report = doctor.examine()
+    checks = named(report)
+    assert report.ok
+    assert list(checks) == ["normalcy", "python", "cores", "torch", "gpu", "video", "cache", "speed", "extra log", "extra data"]
+    assert "H.264 in and out" in checks["video"].found
+    assert "clips/s with 1 thread" in checks["speed"].found
+    assert json.loads(json.dumps(report.to_dict()))["ok"] is True
+
+
+def test_looking_leaves_nothing_behind(own_cache: Path, tmp_path: Path) -> None:
+    assert str(own_cache) in doctor._cache().found
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch) -> None:
+    def refuse(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
+    check = doctor._cache()
+    assert check.ok is False
+    assert check.found.endswith("cannot be written: Permission denied")
+    assert "NORMALCY_CACHE_DIR" in check.advice
+    assert not doctor.Report([check]).ok
+
+
+def test_a_cache_below_a_file_cannot_be_written(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NORMALCY_CACHE_DIR", str(tmp_path / "file" / "frames"))
+    assert doctor._cache().ok is False
+
+
+def test_little_space_is_said(monkeypatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=2**20))
+    check = doctor._cache()
+    assert check.ok is None
+    assert "free some space" in check.advice
+
+
+def test_a_broken_library_is_a_finding() -> None:
+    def broken() -> doctor.Check:
+        raise ImportError("libfoo.so.3: cannot open\nshared object file")
+
+    check = doctor._look("torch", broken)
+    assert check.ok is False
+    assert check.found == "does not work: libfoo.so.3: cannot open shared object file"
+
+
+def test_missing_codecs_are_a_fault(monkeypatch) -> None:
+    monkeypatch.setattr("normalcy.video.about.missing_codecs", lambda: ["h264 decoder"])
+    check = doctor._video()
+    assert check.ok is False
+    assert "without h264 decoder" in check.found
+
+
+def test_an_unknown_codec_is_noticed(monkeypatch) -> None:
+    import av
+
+    from normalcy.video import about
+
+    real = av.Codec
+    monkeypatch.setattr(about.av, "Codec", lambda name, mode: real("no-such-codec" if mode == "w" else name, mode))
+    assert about.missing_codecs() == ["libx264 encoder"]
+
+
+def test_an_extra_that_is_not_installed_says_how_to_get_it(monkeypatch) -> None:
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", missing)
+    check = doctor._extra("log")
+    assert check.ok is None
+    assert check.advice == "pip install 'normalcy[log]'"
+
+
+def test_the_extras_are_those_of_the_package() -> None:
+    file = Path(__file__).parents[3] / "pyproject.toml"
+    extras = tomllib.loads(file.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert set(doctor.EXTRAS) == set(extras) - {"dev"}
+    for extra, (package, _) in doctor.EXTRAS.items():
+        assert any(r.startswith(package) for r in extras[extra])
+
+
+@pytest.mark.parametrize(("alone", "together", "ok"), [(0.1, 0.05, True), (0.1, 0.4, None)])
+def test_threads_that_slow_down_are_said(monkeypatch, alone, together, ok) -> None:
+    import torch
+
+    threads = [1]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(torch, "set_num_threads", lambda n: threads.append(n))
+    monkeypatch.setattr(doctor, "_fastest", lambda _: alone if threads[-1] == 1 else together)
+    check = doctor._speed()
+    assert check.ok is ok
+    assert ("train.threads=1" in check.advice) is (ok is None)
+    assert threads[-1] == 2
+
+
+def test_a_busy_machine_is_said(monkeypatch) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (1000.0, 0.0, 0.0))
+    assert doctor._cores().ok is None
+    assert 1 <= doctor.usable_cores() <= (os.cpu_count() or 1)
