@@ -1,0 +1,84 @@
+"""Motion magnitude of a data set's test videos, kept on disk per video: it is the same for every model judged on them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from normalcy.api import Progress
+from normalcy.api.baselines import BY_ROW, GLOBAL, Scores
+from normalcy.api.evaluation import min_max
+from normalcy.api.record import stamp
+from normalcy.api.version import version
+from normalcy.errors import OutputError
+from normalcy.scoring.motion import RowMotion, block_motion, fit_rows, motion_scores
+from normalcy.scoring.smooth import smooth
+from normalcy.video.source import VideoRef
+
+
+def raw_motion(
+    train: Sequence[VideoRef], test: Sequence[VideoRef], folder: Path, progress: Progress | None = None
+) -> dict[str, Scores]:
+    """Motion of each test video, not smoothed: over the whole frame, and by image row in units of the training videos.
+
+    ``folder`` keeps one file per finished video. Without training videos the second is left out.
+    Returns method -> video -> (N,) scores. Raises SourceError, VideoError, TrainingError, OutputError.
+    """
+    trained_on = [stamp(r) for r in train]
+    rows: RowMotion | None = None
+    found: dict[str, Scores] = {GLOBAL: {}, **({BY_ROW: {}} if train else {})}
+    for i, ref in enumerate(test):
+        if progress is not None:
+            progress("motion baselines", i, len(test), {})
+        path = folder / f"{_key(ref, trained_on)}.npy"
+        values = _kept(path)
+        if values is None:
+            if rows is None and train:
+                rows = fit_rows(train)
+            values = np.stack(motion_scores(ref, rows)) if rows is not None else _whole_frame(ref)
+            _keep(path, values)
+        for method, v in zip(found, values, strict=True):
+            found[method][ref.name] = v
+    if progress is not None:
+        progress("motion baselines", len(test), len(test), {})
+    return found
+
+
+def _whole_frame(ref: VideoRef) -> NDArray[np.float64]:
+    """(1, N): where there is no normal video, there is nothing that a row could be compared with."""
+    values = [float(blocks.mean()) for blocks in block_motion(ref)]
+    return np.array([values[:1] + values or [0.0]])
+
+
+def post_processed(raw: Mapping[str, Scores], smoothing: str, sigma: Mapping[str, float], per_video: bool) -> dict[str, Scores]:
+    """The same smoothing and, with ``per_video``, the same min-max as the model's scores. sigma: frames, per video."""
+    smoothed = {m: {n: smooth(v, smoothing, sigma[n]) for n, v in videos.items()} for m, videos in raw.items()}
+    return {m: {n: min_max(v) for n, v in videos.items()} for m, videos in smoothed.items()} if per_video else smoothed
+
+
+def _key(ref: VideoRef, trained_on: object) -> str:
+    marks = json.dumps([version(), stamp(ref), trained_on], sort_keys=True)
+    return hashlib.sha256(marks.encode()).hexdigest()[:24]
+
+
+def _kept(path: Path) -> NDArray[np.float64] | None:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+    except (OSError, ValueError):
+        return None  # not there, or damaged: measure again
+
+
+def _keep(path: Path, values: NDArray[np.float64]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as f:
+            np.save(f, values)
+        Path(f.name).replace(path)
+    except OSError as e:
+        raise OutputError(f"{path}: cannot be written: {e.strerror or e}") from e

@@ -1,0 +1,173 @@
+"""results.jsonl: one line per finished cell, written at once, so that a kill loses the cell at work and nothing else.
+
+A line is known by the fingerprint of everything that decides its numbers. Two tables that hold the same configuration share
+the line, and files of several machines can be joined with ``cat``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from normalcy.api.record import stamp
+from normalcy.config import Config
+from normalcy.data.base import Dataset
+from normalcy.errors import DataError, OutputError
+from normalcy.video.source import VideoRef
+
+FILE = "results.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Results of one score: AUC and the like in 0..1, None where undefined."""
+
+    values: Mapping[str, float | None]
+    """Metric name -> value."""
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Metric name -> 95 % interval over videos, where there is one."""
+    sizes: Mapping[str, Mapping[str, float | None]] | None = None
+    """Size bin -> auc, low, high, frames, videos; None without masks."""
+    peeked: str | None = None
+    """What its protocol looked at that a live system cannot know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One finished cell: one configuration, one data set, one seed. Plain values throughout."""
+
+    fingerprint: str
+    dataset: str
+    where: str
+    """Name of the folder that the data set was read from: it tells sets of the plain layout apart."""
+    row: str
+    label: str
+    tasks: Sequence[str]
+    length: int
+    seed: int
+    preset: str
+    sets: Sequence[str]
+    untrained: bool
+    readouts: Sequence[str]
+    protocol: str
+    label_source: str
+    data_notes: Sequence[str]
+    """What the reader had to say, such as that the copy is incomplete."""
+    split: Mapping[str, int]
+    """Counts of training and test videos and frames."""
+    scores: Mapping[str, Measured]
+    """``fused`` and each readout."""
+    beside: Mapping[str, Measured]
+    """The baselines, through the same post-processing."""
+    dropped: Mapping[str, str]
+    added: Mapping[str, str]
+    figures: Mapping[str, float]
+    """Last losses and accuracies of the training."""
+    seconds: Mapping[str, float]
+    """Wall time of each stage."""
+    machine: Mapping[str, str]
+    """Hardware and versions."""
+    command: str
+    finished: str
+    """UTC, ISO 8601."""
+
+    @property
+    def fused(self) -> Measured:
+        """The model's own score."""
+        return self.scores["fused"]
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether the data at hand was only a part of the data set."""
+        return any("incomplete copy" in n for n in self.data_notes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, d: Mapping[str, Any]) -> Outcome:
+        """The reverse of to_dict(). Raises KeyError or TypeError for anything else."""
+        parts = {part: {name: Measured(**m) for name, m in d[part].items()} for part in ("scores", "beside")}
+        return cls(**{**d, **parts})
+
+
+def fingerprint(cfg: Config, data: Dataset) -> str:
+    """Hex digest of what decides a cell's numbers: the configuration with its seed, the videos and the labels.
+
+    Settings that change speed alone are left out, and so is where the data set lies. Videos count by name and size, labels
+    by content, except where they can only be had by decoding the footage.
+    """
+    tree = cfg.model_dump(mode="json")
+    for part, name in (("train", "checkpoint_s"), ("train", "workers"), ("train", "threads"), ("scoring", "batch")):
+        del tree[part][name]
+    del tree["preset"]
+    labels = {v.name: None if v.needs_footage else zlib.crc32(v.labels().tobytes()) for v in data.test}
+    train, test = [[v.name, *_size(v.ref)] for v in data.train], [[v.name, *_size(v.ref)] for v in data.test]
+    parts = [data.name, data.label_source, train, test, labels, tree]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def _size(ref: VideoRef) -> list[int]:
+    marks = stamp(ref)
+    return [marks["files"], marks["bytes"]]
+
+
+def read_outcomes(folder: Path) -> dict[str, Outcome]:
+    """Fingerprint -> finished cell. A last line that a kill cut short is passed over; it has no line end.
+
+    Raises DataError for a line that is none of ours.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return {}
+    found: dict[str, Outcome] = {}
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+    except (OSError, UnicodeDecodeError) as e:
+        raise DataError(f"{path}: cannot be read: {e}") from e
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            outcome = Outcome.from_dict(json.loads(line))
+        except (ValueError, KeyError, TypeError) as e:
+            what = f"line {number} is not a result of this version ({e})"
+            raise DataError(f"{path}: {what}; remove it, or use another folder") from e
+        found[outcome.fingerprint] = outcome
+    return found
+
+
+def append_outcome(folder: Path, outcome: Outcome) -> None:
+    """Add one line and see it on disk. Raises OutputError."""
+    path = folder / FILE
+    line = json.dumps(outcome.to_dict(), allow_nan=False) + "\n"
+    try:
+        with path.open("a+b") as f:
+            _drop_torn_line(f.fileno())
+            f.write(line.encode())
+            f.flush()
+            os.fsync(f.fileno())
+    except OSError as e:
+        raise OutputError(f"{path}: cannot be written: {e.strerror or e}") from e
+
+
+def _drop_torn_line(fd: int) -> None:
+    """Cut off what follows the last line end."""
+    size = os.fstat(fd).st_size
+    position = size
+    while position > 0:
+        step = min(4096, position)
+        at = os.pread(fd, step, position - step).rfind(b"\n")
+        if at >= 0:
+            position = position - step + at + 1
+            break
+        position -= step
+    if position < size:
+        os.ftruncate(fd, position)
