@@ -49,7 +49,10 @@ class ClipConfig(_Strict):
     """Clips (3.2 of the paper)."""
 
     length: int = Field(5, ge=3, le=64, description="T, frames of a continuous clip")
-    step: int = Field(1, ge=1, le=32, description="Source frames between two frames of a clip")
+    fps: float | None = Field(
+        10.0, gt=0.0, le=240.0, description="Frames per second of a clip: each video's step follows from its own rate; none = step"
+    )
+    step: int = Field(1, ge=1, le=32, description="Source frames between two frames of a clip, where fps is none")
     match_lengths: bool = Field(
         True, description="Crop V_c to the T-1 frames of V_d, so that length cannot give continuity away; paper: false"
     )
@@ -177,7 +180,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # Seconds on any machine: for tests and for trying the road out. Its scores mean little.
     "tiny": {
         "input": {"short_side": 64},
-        "clip": {"length": 4},
+        "clip": {"length": 4, "fps": None},
         "encoder": {"width": 4},
         "heads": {"projection": 16, "hidden": 16},
         "train": {"steps": 20, "batch": 8, "crop": 32, "lr": 1e-3, "precision": "fp32"},
@@ -189,7 +192,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # omega .5, w1=w2=w3=1, tau .1, I3D-RGB, scores by eq. 9-11. What the paper leaves open is in docs/method.md.
     "paper": {
         "input": {"short_side": None, "size": (256, 256), "channels": "rgb", "multiple": 32},
-        "clip": {"length": 12, "match_lengths": False},
+        "clip": {"length": 12, "fps": None, "step": 1, "match_lengths": False},
         "encoder": {"name": "i3d"},
         "heads": {"hidden": 0},
         "train": {"steps": 20_000, "batch": 8, "crop": None, "lr": 3e-4, "warmup": 0.0},

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from normalcy.config import ClipConfig
 from normalcy.errors import ShortVideoError
 
 Indices = NDArray[np.int64]
@@ -32,6 +33,14 @@ def span(length: int, step: int) -> int:
     if length < 1 or step < 1:
         raise ValueError(f"a clip needs length and step of at least 1, got length {length}, step {step}")
     return (length - 1) * step + 1
+
+
+def step_at(fps: float, clip: ClipConfig) -> int:
+    """Source frames between two clip frames for a video of ``fps`` frames per second: at least 1.
+
+    Time between frames, not their number, decides how far things move in a clip, so one model fits cameras of any rate.
+    """
+    return clip.step if clip.fps is None else max(1, round(fps / clip.fps))
 
 
 def continuous(start: int, length: int, step: int = 1) -> Indices:

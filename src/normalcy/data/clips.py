@@ -51,11 +51,11 @@ class ClipSampler:
         self._clip = clip
         self._crop = crop
         self._seed = seed
-        self._span = span(clip.length, clip.step)
-        self._pieces = [p for p in pieces if p.frames >= 2 * self._span]
+        self._pieces = [p for p in pieces if p.frames >= 2 * span(clip.length, p.step)]
         if not self._pieces:
-            raise TrainingError(f"no training video holds two clips apart ({2 * self._span} frames at this length and step)")
-        starts = np.array([p.frames - 2 * self._span + 1 for p in self._pieces], dtype=np.float64)
+            need = 2 * span(clip.length, min((p.step for p in pieces), default=1))
+            raise TrainingError(f"no training video holds two clips apart ({need} frames at this length and step)")
+        starts = np.array([p.frames - 2 * span(clip.length, p.step) + 1 for p in self._pieces], dtype=np.float64)
         self._chance = starts / starts.sum()
         sizes = {videos[p.video].shape[1:3] for p in self._pieces}
         if crop is None and len(sizes) > 1:
@@ -74,13 +74,13 @@ class ClipSampler:
         vs, cs, ms = [], [], []
         for k in which:
             p = self._pieces[k]
-            pair = sample_pair(p.frames, t, self._clip.step, rng)
+            pair = sample_pair(p.frames, t, p.step, rng)
             y, x, h, w = self._place(int(k), pair.v_start, pair.c_start, rng)
             frames = self._videos[p.video]
-            v = p.start + continuous(pair.v_start, t, self._clip.step)
-            c = p.start + continuous(pair.c_start, t, self._clip.step)[c_from : c_from + c_to]
-            vs.append(frames[v[0] : v[-1] + 1 : self._clip.step, y : y + h, x : x + w])
-            cs.append(frames[c[0] : c[-1] + 1 : self._clip.step, y : y + h, x : x + w])
+            v = p.start + continuous(pair.v_start, t, p.step)
+            c = p.start + continuous(pair.c_start, t, p.step)[c_from : c_from + c_to]
+            vs.append(frames[v[0] : v[-1] + 1 : p.step, y : y + h, x : x + w])
+            cs.append(frames[c[0] : c[-1] + 1 : p.step, y : y + h, x : x + w])
             ms.append(pair.m)
         scene = np.array([self._pieces[k].video for k in which], dtype=np.int64)
         return ClipBatch(np.stack(vs), np.stack(cs), np.array(ms, dtype=np.int64), scene)
@@ -94,7 +94,8 @@ class ClipSampler:
         if self._crop is None:
             return 0, 0, height, width
         moving = self._motion[k]
-        a, b = moving[v_start // self._span], moving[c_start // self._span]
+        reach = span(self._clip.length, self._pieces[k].step)
+        a, b = moving[v_start // reach], moving[c_start // reach]
         ys = rng.integers(0, height - self._crop + 1, CANDIDATES)
         xs = rng.integers(0, width - self._crop + 1, CANDIDATES)
         by, bx = np.minimum(ys // BLOCK, a.shape[0] - 1), np.minimum(xs // BLOCK, a.shape[1] - 1)
@@ -106,10 +107,10 @@ class ClipSampler:
         """(chunks, h', w') mean motion under a crop with its corner in each block, one map for each span of frames."""
         assert self._crop is not None
         frames = self._videos[p.video]
-        reach = self._crop // BLOCK
+        reach, length = self._crop // BLOCK, span(self._clip.length, p.step)
         out = []
-        for start in range(p.start, p.stop - 1, self._span):
-            stop = min(start + self._span, p.stop - 1)
+        for start in range(p.start, p.stop - 1, length):
+            stop = min(start + length, p.stop - 1)
             pair = (frames[start, :, :, 1], frames[stop, :, :, 1])  # green alone is as good as grey here
             size = (pair[0].shape[1] // BLOCK, pair[0].shape[0] // BLOCK)
             blocks = cv2.resize(cv2.absdiff(*map(np.ascontiguousarray, pair)), size, interpolation=cv2.INTER_AREA)

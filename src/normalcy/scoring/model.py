@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from torch import Tensor
 from normalcy.config import Config
 from normalcy.errors import ModelError, TrainingError
 from normalcy.nn.build import Network
+from normalcy.nn.encoder import Encoder
+from normalcy.nn.fold import folded
 from normalcy.scoring.density import band_of_row
 from normalcy.scoring.readouts import Readout, build_readouts
 from normalcy.scoring.threshold import Threshold
@@ -70,9 +73,14 @@ class Model:
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 
-    def windows(self, clips_BTHWC: NDArray[np.uint8]) -> Windows:
-        """Put (B, T, H, W, 3) uint8 windows on the model's device."""
-        return Windows(self.network, torch.from_numpy(clips_BTHWC).to(self.device), self.cfg.scoring.precision)
+    def windows(self, frames_NHWC: NDArray[np.uint8], index_BT: NDArray[np.int64]) -> Windows:
+        """Put windows on the model's device: (N, H, W, 3) uint8 frames, and which of them are in each window (B, T)."""
+        frames, index = torch.from_numpy(frames_NHWC).to(self.device), torch.from_numpy(index_BT).to(self.device)
+        return Windows(self.network, frames, index, self.cfg.scoring.precision, self._encoder)
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        return folded(self.network.encoder)
 
     @torch.inference_mode()
     def fit_density(self, windows: Iterable[Windows]) -> None:
@@ -121,7 +129,7 @@ class Model:
         """Calibrated values and map of windows. Raises ModelError for a model that was never calibrated."""
         if not self.normal:
             raise ModelError("this model was not calibrated on normal video; train it to the end")
-        values, fused, local = [], torch.zeros(len(w.clips_BTHWC), *w.grid), 0
+        values, fused, local = [], torch.zeros(len(w), *w.grid), 0
         for r, normal in zip(self.readouts, self.normal, strict=True):
             maps = r.maps(w)
             value = r.values(w, maps)

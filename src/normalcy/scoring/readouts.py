@@ -89,8 +89,7 @@ class Motion(_Plain):
     name = "motion"
 
     def maps(self, w: Windows) -> Tensor:
-        grey = w.clips_BTHWC.float().mean(dim=-1) / 255.0
-        return to_grid((grey[:, 1:] - grey[:, :-1]).abs().mean(dim=1), w.grid).unsqueeze(1)
+        return w.motion.unsqueeze(1)
 
 
 class Continuity(_Plain):

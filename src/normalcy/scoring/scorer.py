@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.clips.sampling import span
+from normalcy.clips.sampling import span, step_at
 from normalcy.errors import ShortVideoError, VideoError
 from normalcy.scoring.model import Model, Reading
 from normalcy.scoring.smooth import Smoother
@@ -33,9 +33,9 @@ class Scorer:
         self._model = model
         self._name = name
         self._maps = maps
-        self._step = cfg.clip.step
-        self._span = span(cfg.clip.length, cfg.clip.step)
-        self._hop = cfg.scoring.stride * cfg.clip.step
+        self._step = step_at(fps, cfg.clip)
+        self._span = span(cfg.clip.length, self._step)
+        self._hop = cfg.scoring.stride * self._step
         self._batch = cfg.scoring.batch
         self.source_size = (width, height)
         self.size = working_size(width, height, cfg.input)
@@ -43,7 +43,7 @@ class Scorer:
         self._smoother = Smoother(cfg.scoring.smoothing, cfg.scoring.sigma_s * fps)
         self._frames: deque[NDArray[np.uint8]] = deque(maxlen=self._span)
         self._times: deque[float] = deque()  # of frames pushed and not yet scored
-        self._waiting: list[tuple[float, NDArray[np.uint8]]] = []  # (centre, clip) of windows not yet read
+        self._waiting: list[tuple[float, list[NDArray[np.uint8]]]] = []  # (centre, frames) of windows not yet read
         self._anchors: list[tuple[float, NDArray[np.float64], NDArray[np.float32]]] = []
         self._unsmoothed = 0  # index of the next frame to interpolate
         self._out: deque[tuple[int, float, NDArray[np.float32] | None]] = deque()  # frames inside the smoother
@@ -97,13 +97,12 @@ class Scorer:
         )
 
     def _take_window(self, start: int) -> None:
-        clip = np.stack(list(self._frames)[:: self._step])
-        self._waiting.append((start + (self._span - 1) / 2, clip))
+        self._waiting.append((start + (self._span - 1) / 2, list(self._frames)[:: self._step]))
         self._last_start = start
 
     def _emit(self, ended: bool = False) -> list[FrameScore]:
         if self._waiting:
-            reading: Reading = self._model.read(self._model.windows(np.stack([c for _, c in self._waiting])))
+            reading = self._read()
             for (centre, _), values, m in zip(self._waiting, reading.values, reading.maps, strict=True):
                 self._anchors.append((centre, values, m))
             self._waiting.clear()
@@ -122,6 +121,18 @@ class Scorer:
             return done
         self._held += [(s, np.array(list(s.readouts.values()))) for s in done]
         return self._min_max() if ended else []
+
+    def _read(self) -> Reading:
+        """Read the windows that wait. They overlap: each frame is handed over once."""
+        at: dict[int, int] = {}
+        frames: list[NDArray[np.uint8]] = []
+        for _, clip in self._waiting:
+            for image in clip:
+                if id(image) not in at:
+                    at[id(image)] = len(frames)
+                    frames.append(image)
+        index = np.array([[at[id(image)] for image in clip] for _, clip in self._waiting], dtype=np.int64)
+        return self._model.read(self._model.windows(np.stack(frames), index))
 
     def _interpolate(self, frames: NDArray[np.int64]) -> NDArray[np.float64]:
         """(n, R) values at the given frames, from those at the window centres."""

@@ -10,41 +10,70 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from normalcy.nn.build import Network
-from normalcy.nn.inputs import to_input
+from normalcy.nn.encoder import Encoder
+from normalcy.nn.inputs import to_pixels, with_differences
+
+CHUNK_PIXELS = 1_000_000
+"""On a CPU the encoder takes about this many input pixels (frames x height x width) at a time: activations then stay small
+enough to be found in the cache and to have their memory reused. All windows at once were a fifth slower."""
 
 
 class Windows:
     """A batch of B windows of T frames. Every pass through F is run at most once, and only when a readout asks.
 
-    clips_BTHWC: (B, T, H, W, 3) uint8 on the network's device. precision: fp32 or bf16 (autocast).
+    frames_NHWC: (N, H, W, 3) uint8 on the network's device. index_BT: (B, T) long, the frame at each place of each window;
+    what concerns single frames is computed once for all windows that hold the frame.
+    precision: fp32 or bf16 (autocast). encoder: a faster equal of the network's own.
     """
 
-    def __init__(self, network: Network, clips_BTHWC: Tensor, precision: str = "fp32") -> None:
+    def __init__(
+        self, network: Network, frames_NHWC: Tensor, index_BT: Tensor, precision: str = "fp32", encoder: Encoder | None = None
+    ) -> None:
         self.network = network
-        self.clips_BTHWC = clips_BTHWC
-        self.length = clips_BTHWC.shape[1]
+        self._encoder = network.encoder if encoder is None else encoder
+        self.frames_NHWC = frames_NHWC
+        self.index_BT = index_BT
+        self.length = index_BT.shape[1]
         self._bf16 = precision == "bf16"
         self._dropped: dict[int, Tensor] = {}
-        self._single: dict[int, Tensor] = {}
 
-    def _encode(self, x_BCTHW: Tensor) -> Tensor:
-        with torch.autocast(x_BCTHW.device.type, dtype=torch.bfloat16, enabled=self._bf16):
-            f_BDthw: Tensor = self.network.encoder(x_BCTHW.contiguous(memory_format=torch.channels_last_3d))
-        return f_BDthw.float()
+    def __len__(self) -> int:
+        return len(self.index_BT)
+
+    @cached_property
+    def clips_BTHWC(self) -> Tensor:
+        """The windows' frames, uint8 RGB (B, T, H, W, 3)."""
+        return self.frames_NHWC[self.index_BT]
 
     @property
     def _channels(self) -> Any:
         return self.network.cfg.input.channels
 
     @cached_property
-    def input_BCTHW(self) -> Tensor:
-        """Network input of the intact windows."""
-        return to_input(self.clips_BTHWC, self._channels)
+    def _pixels_NHWC(self) -> Tensor:
+        return to_pixels(self.frames_NHWC, self._channels)
+
+    def _features(self, index_BT: Tensor) -> Tensor:
+        """F of any clips of these frames: (B, D, t, h, w)."""
+        height, width = self.frames_NHWC.shape[1:3]
+        chunks = 1
+        if self.frames_NHWC.device.type == "cpu":
+            # At least two clips each: for a single one PyTorch picks another convolution, which takes twice the time.
+            each = max(2, CHUNK_PIXELS // (index_BT.shape[1] * height * width))
+            chunks = -(-len(index_BT) // each)
+        parts = [self._encode(part) for part in torch.tensor_split(index_BT, chunks)]
+        return parts[0] if chunks == 1 else torch.cat(parts)
+
+    def _encode(self, index_BT: Tensor) -> Tensor:
+        x_BCTHW = with_differences(self._pixels_NHWC[index_BT], self._channels)
+        with torch.autocast(x_BCTHW.device.type, dtype=torch.bfloat16, enabled=self._bf16):
+            f_BDthw: Tensor = self._encoder(x_BCTHW.contiguous(memory_format=torch.channels_last_3d))
+        return f_BDthw.float()
 
     @cached_property
     def full(self) -> Tensor:
         """F(V): features (B, D, t, h, w) of the intact windows."""
-        return self._encode(self.input_BCTHW)
+        return self._features(self.index_BT)
 
     @cached_property
     def pooled(self) -> Tensor:
@@ -55,19 +84,33 @@ class Windows:
         """F(V without frame t): (B, D, t', h, w)."""
         if t not in self._dropped:
             keep = [i for i in range(self.length) if i != t]
-            self._dropped[t] = self._encode(to_input(self.clips_BTHWC[:, keep], self._channels))
+            self._dropped[t] = self._features(self.index_BT[:, keep])
         return self._dropped[t]
 
+    @cached_property
+    def _singles(self) -> tuple[Tensor, Tensor]:
+        """F of every frame that is an interior one of some window, and which of them each place of each window holds."""
+        used, place = torch.unique(self.index_BT[:, 1:-1], return_inverse=True)
+        return self._features(used.unsqueeze(1)), place
+
     def single(self, t: int) -> Tensor:
-        """F(I_t): features (B, D, 1, h, w) of one frame."""
-        if t not in self._single:
-            self._single[t] = self._encode(to_input(self.clips_BTHWC[:, t : t + 1], self._channels))
-        return self._single[t]
+        """F(I_t): features (B, D, 1, h, w) of one interior frame, t in 1..T-2."""
+        features, place = self._singles
+        return features[place[:, t - 1]]
+
+    @cached_property
+    def motion(self) -> Tensor:
+        """Mean absolute grey difference between neighbouring frames of each window, on the score grid: (B, h, w)."""
+        pairs = torch.stack([self.index_BT[:, :-1], self.index_BT[:, 1:]], dim=-1)
+        used, place = torch.unique(pairs.flatten(0, 1), dim=0, return_inverse=True)
+        grey_NHW = self.frames_NHWC.float() @ torch.full((3,), 1.0 / 765.0, device=self.frames_NHWC.device)
+        change_PHW = (grey_NHW[used[:, 1]] - grey_NHW[used[:, 0]]).abs_()
+        return to_grid(change_PHW, self.grid)[place.view(len(self), -1)].mean(dim=1)
 
     @property
     def grid(self) -> tuple[int, int]:
         """(h, w) of the encoder's feature grid for these windows, without running it."""
-        height, width = self.clips_BTHWC.shape[2:4]
+        height, width = self.frames_NHWC.shape[1:3]
         _, sy, sx = self.network.encoder.stride
         return -(-height // sy), -(-width // sx)
 

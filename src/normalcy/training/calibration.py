@@ -35,11 +35,11 @@ def calibrate(
     model = Model(cfg, network)
     model.trained_fps = float(np.median([v.info.fps for v in videos]))
     c = cfg.clip
-    model.fit_density(_windows(model, videos, fit_on, c.length * c.step, "density", progress))
-    model.calibrate(_windows(model, videos, held, cfg.scoring.stride * c.step, "calibrate", progress))
+    model.fit_density(_windows(model, videos, fit_on, c.length, "density", progress))
+    model.calibrate(_windows(model, videos, held, cfg.scoring.stride, "calibrate", progress))
     scored = []
     for i, p in enumerate(held):
-        if p.frames >= span(c.length, c.step):
+        if p.frames >= span(c.length, p.step):
             scored.append(_score(model, videos[p.video], p))
         if progress is not None:
             progress("threshold", i + 1, len(held), {})
@@ -56,9 +56,11 @@ def _windows(
     progress: Progress | None,
 ) -> Iterator[Windows]:
     """Batches of windows from all pieces, never mixing two videos in a batch (they may differ in size)."""
-    c = model.cfg.clip
+    length = model.cfg.clip.length
     rows = [
-        (p.video, p.start + sliding(p.frames, c.length, c.step, stride)) for p in pieces if p.frames >= span(c.length, c.step)
+        (p.video, p.start + sliding(p.frames, length, p.step, stride * p.step))
+        for p in pieces
+        if p.frames >= span(length, p.step)
     ]
     total = sum(len(index) for _, index in rows)
     thin = -(-total // MAX_WINDOWS)
@@ -66,7 +68,8 @@ def _windows(
     for video, index in rows:
         for start in range(0, len(index[::thin]), model.cfg.scoring.batch):
             chosen = index[::thin][start : start + model.cfg.scoring.batch]
-            yield model.windows(videos[video].frames[chosen])
+            frames, places = np.unique(chosen, return_inverse=True)
+            yield model.windows(videos[video].frames[frames], places.reshape(chosen.shape))
             done += len(chosen) * thin
             if progress is not None:
                 progress(stage, min(done, total), total, {})

@@ -20,6 +20,7 @@ def card(cfg: Config, facts: Mapping[str, Any], threshold: Threshold) -> str:
         f"- {k.split('/', 1)[1]}: {v:.3f}" for k, v in facts["figures"].items() if "accuracy" in k or "interpolation" in k
     ]
     tasks = cfg.tasks
+    rate = f"step {cfg.clip.step}" if cfg.clip.fps is None else f"about {cfg.clip.fps:g} per second"
     chance = f"Chance: continuity .5, localisation {1 / (cfg.clip.length - 2):.3f}, estimation .5."
     return "\n".join(
         [
@@ -28,7 +29,7 @@ def card(cfg: Config, facts: Mapping[str, Any], threshold: Threshold) -> str:
             f"Learned from {len(videos)} normal videos, {frames} frames ({seconds / 60:.1f} minutes): {names}.",
             f"{held} of these frames were held out for validation and calibration. No label was used.",
             "",
-            f"- Preset `{cfg.preset}`, encoder `{cfg.encoder.name}`, clips of {cfg.clip.length} frames, step {cfg.clip.step}",
+            f"- Preset `{cfg.preset}`, encoder `{cfg.encoder.name}`, clips of {cfg.clip.length} frames at {rate}",
             f"- Tasks (weights): continuity {tasks.continuity:g}, localisation {tasks.localisation:g}, "
             f"missing frame estimation {tasks.estimation:g}, frame prediction {tasks.frame_prediction:g}",
             f"- Readouts: {', '.join(cfg.scoring.readouts)}; normalisation `{cfg.scoring.normalise}`",

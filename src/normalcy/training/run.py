@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.loggers import CSVLogger, Logger
 
-from normalcy.clips.sampling import span
+from normalcy.clips.sampling import step_at
 from normalcy.config import Config
 from normalcy.data.clips import ClipSampler
 from normalcy.data.split import Piece, split
@@ -80,8 +80,9 @@ def fit(
         torch.set_num_threads(cfg.train.threads)
     clock = _Clock()
     videos, failed = _decode(refs, cfg, progress)
-    need = 2 * span(cfg.clip.length, cfg.clip.step)
-    fit_on, held = split([len(v) for v in videos], [str(v.info.path.parent) for v in videos], cfg.train.holdout, need)
+    steps = [step_at(v.info.fps, cfg.clip) for v in videos]
+    groups = [str(v.info.path.parent) for v in videos]
+    fit_on, held = split([len(v) for v in videos], groups, cfg.train.holdout, cfg.clip.length, steps)
     clock.lap("decode")
 
     with warnings.catch_warnings():

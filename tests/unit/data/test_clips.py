@@ -47,7 +47,7 @@ def test_clips_are_continuous_and_do_not_overlap() -> None:
 
 
 def test_the_step_between_frames() -> None:
-    b = sampler(crop=None, clip=ClipConfig(length=4, step=3), pieces=[Piece(0, 0, 60)]).batch(0, 8)
+    b = sampler(crop=None, clip=ClipConfig(length=4), pieces=[Piece(0, 0, 60, 3)]).batch(0, 8)
     assert np.all(np.diff(b.v[:, :, -1, 0, 0].astype(int), axis=1) == 3)
 
 
