@@ -30,7 +30,7 @@ class InputConfig(_Strict):
     size: tuple[int, int] | None = Field(None, description="Exact (width, height) instead of short_side; changes the aspect")
     multiple: int = Field(8, ge=1, le=64, description="Both sides are rounded to a multiple of this (the encoder's stride)")
     channels: Literal["rgb", "grey_diff", "rgb_diff"] = Field(
-        "grey_diff", description="rgb: pixels in [0,1]; *_diff: pixels beside 2 x the difference to the frame before"
+        "grey_diff", description="rgb: pixels in [0,1]; *_diff: pixels beside 8 x the difference to the frame before"
     )
 
     @model_validator(mode="after")
