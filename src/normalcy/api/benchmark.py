@@ -180,19 +180,25 @@ def split_counts(data: Dataset, found: Sequence[Case]) -> dict[str, int]:
 
 def table_text(result: BenchmarkResult) -> str:
     """Everything that was measured, for a terminal or a file: plain text."""
-    j = result.judged
+    return "\n\n".join([head_text(result), to_text(result.judged.rows).rstrip(), rest_text(result)]).rstrip() + "\n"
+
+
+def head_text(result: BenchmarkResult) -> str:
+    """What the results rest on, in one line."""
     s = result.split
-    head = (
+    return (
         f"{result.title}, labels {result.label_source}: {s['test_videos']} videos, {s['test_frames']} frames, "
         f"{s['abnormal_frames']} of them abnormal"
     )
-    blocks = [head, to_text(j.rows).rstrip()]
-    if j.sizes:
-        blocks.append(sizes_text(j))
-    if j.alarms is not None:
-        blocks.append(alarms_text(j, result.threshold))
+
+
+def rest_text(result: BenchmarkResult) -> str:
+    """What follows the table of frame-level results: AUC by size, alarms, notes."""
+    j = result.judged
+    blocks = [sizes_text(j)] if j.sizes else []
+    blocks += [alarms_text(j, result.threshold)] if j.alarms is not None else []
     notes = [f"note: {n}" for n in (*result.notes, *j.notes)]
-    return "\n\n".join([*blocks, *(["\n".join(notes)] if notes else [])]) + "\n"
+    return "\n\n".join([*blocks, *(["\n".join(notes)] if notes else [])])
 
 
 def sizes_text(j: Judgement) -> str:

@@ -1,6 +1,9 @@
 """The command line. Importing it pulls typer and nothing heavier: every command imports what it needs when it runs."""
 
+from normalcy.cli.benchmarks import register
 from normalcy.cli.commands import app, main
 from normalcy.cli.exits import EXIT_CODES
+
+register(app)
 
 __all__ = ["EXIT_CODES", "app", "main"]

@@ -12,6 +12,7 @@ import typer
 
 from normalcy.cli import exits, show
 from normalcy.cli.progress import chance, shown
+from normalcy.errors import UsageError
 
 EPILOG = "Exit codes: " + "; ".join(f"{code} {words}" for code, words in exits.EXIT_CODES.items()) + "."
 SOURCES = "A video file, a folder of videos, a folder of frames, a glob in quotes, or @list.txt with one of these per line."
@@ -141,22 +142,64 @@ def score(
 @app.command("eval", epilog=EPILOG)
 def evaluate(
     scores: Annotated[
-        Path, typer.Option(metavar="DIR", help="What score wrote, or NAME.csv or NAME.npy of any method.", show_default=False)
-    ],
-    labels: Annotated[Path, typer.Option(metavar="DIR", help="NAME.npy with 0 or 1 for every frame.", show_default=False)],
+        Path | None,
+        typer.Option(metavar="DIR", help="What score wrote, or NAME.csv or NAME.npy of any method.", show_default=False),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="NAME.npy with 0 or 1 per frame; with --dataset its label set.", show_default=False),
+    ] = None,
     masks: Annotated[
         Path | None, typer.Option(metavar="DIR", help="NAME.npz with pixel masks: adds AUC by size.", show_default=False)
     ] = None,
     versus: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Scores of another method, to compare with.", show_default=False)
     ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Score and judge a benchmark (see: normalcy datasets list).", show_default=False),
+    ] = None,
+    root: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the benchmark.", show_default=False)] = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="MODEL_DIR", help="With --dataset: a model that train wrote.", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="With --dataset: folder for the results.", show_default=False)
+    ] = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Go on with an incomplete copy, and say so.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Score again what is finished.")] = False,
+    config: ConfigFile = None,
+    sets: Settings = None,
+    device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Judge scores by labels, beside baselines that never look at the picture."""
+    """Judge scores by labels (--scores, --labels), or a model on a benchmark (--dataset, --root, --model, --out)."""
+    whole = {"--root": root, "--model": model, "--out": out}
+    files = {"--scores": scores, "--masks": masks, "--versus": versus}
+    if dataset is not None:
+        _need("--dataset", whole, files)
+        assert root is not None and model is not None and out is not None
+        from normalcy.cli.benchmarks import evaluate_benchmark
+
+        evaluate_benchmark(dataset, root, model, out, labels, partial, force, config, sets or (), device, as_json)
+        return
+    _need("--scores", {"--scores": scores, "--labels": labels}, whole)
+    assert scores is not None and labels is not None
     from normalcy import api
 
-    result = api.evaluate(scores, labels, masks=masks, versus=versus)
+    result = api.evaluate(scores, Path(labels), masks=masks, versus=versus)
     show.out(show.as_json(result.to_dict()) if as_json else show.evaluated(result))
+
+
+def _need(form: str, wanted: Mapping[str, object], foreign: Mapping[str, object]) -> None:
+    """Of the two forms of eval, say what is missing of the one and what belongs to the other."""
+    missing = [name for name, value in wanted.items() if value is None]
+    if missing:
+        either = " (or --dataset, --root, --model and --out for a benchmark)" if form == "--scores" else ""
+        raise UsageError(f"eval with {form} needs {', '.join(missing)}{either}")
+    strange = [name for name, value in foreign.items() if value is not None]
+    if strange:
+        raise UsageError(f"eval with {form} does not take {', '.join(strange)}")
 
 
 @app.command(epilog=EPILOG)
