@@ -44,7 +44,7 @@ class Unit3D(nn.Module):
         if self.stride == (1, 1, 1):
             # With stride 1 and odd kernels SAME padding is symmetric: the convolution pads by itself, without a copy.
             side = (self.kernel[0] // 2, self.kernel[1] // 2, self.kernel[2] // 2)
-            y = F.conv3d(x_BCTHW, self.conv3d.weight, padding=side)
+            y = F.conv3d(x_BCTHW, self.conv3d.weight, self.conv3d.bias, padding=side)
         else:
             y = self.conv3d(_pad(x_BCTHW, self.kernel, self.stride))
         return torch.relu_(self.bn(y))
