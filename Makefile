@@ -9,14 +9,16 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 # For other package sources, such as PyTorch's own index for a CPU or CUDA build (CONTRIBUTING.md).
-PIP_ARGS ?=
+INSTALL_ARGS ?=
+export INSTALL_ARGS
 # Test processes at once.
 JOBS ?= 2
 SHELL := /bin/sh
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # One thread per process: test processes that each take all cores wait for one another.
-ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+# A test file stays in one process: its tests share what it trains or installs.
+PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(JOBS) --dist loadfile
 
 .PHONY: demo test quick check wheel setup clean
 .DEFAULT_GOAL := test
@@ -27,17 +29,17 @@ $(STAMP): pyproject.toml constraints.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "make: normalcy needs Python 3.11 or newer, '$(PYTHON)' is not; try: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	test -x "$(BIN)/python" || "$(PYTHON)" -m venv "$(VENV)"
-	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[dev,log]'
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check $(INSTALL_ARGS) -c constraints.txt -e '.[dev,log]'
 	@touch "$@"
 
 demo: $(STAMP)
 	"$(BIN)/normalcy" demo --out demo
 
 test: check
-	$(ONE_THREAD) "$(BIN)/python" -m pytest -n $(JOBS) --durations=15
+	$(PYTEST) --durations=15
 
 quick: check
-	$(ONE_THREAD) "$(BIN)/python" -m pytest -n $(JOBS) -m "not slow"
+	$(PYTEST) -m "not slow"
 
 check: $(STAMP)
 	"$(BIN)/ruff" check .
