@@ -8,6 +8,7 @@ import platform
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from normalcy.clips.sampling import step_at
 from normalcy.config import Config
 from normalcy.data.clips import ClipSampler
 from normalcy.data.split import Piece, split
-from normalcy.errors import ConfigError, NormalcyError, TrainingError, UsageError
+from normalcy.errors import ConfigError, NormalcyError, OutputError, TrainingError, UsageError
 from normalcy.nn.build import Network, channels_last
 from normalcy.nn.bundle import CONFIG, save_bundle
 from normalcy.nn.device import pick_device
@@ -36,6 +37,7 @@ from normalcy.video.reader import probe, working_size
 from normalcy.video.source import VideoRef
 
 VALIDATION_BATCHES = 4
+CHECKPOINTS = ("encoder.ckpt", "decoder.ckpt")
 VALIDATIONS = 5
 """How often over the whole training the held-out part is looked at."""
 
@@ -75,14 +77,20 @@ def fit(
     Raises KeyboardInterrupt after Ctrl-C, with a checkpoint written; TrainingError, ConfigError, UsageError as the names say.
     """
     where = pick_device(device)
-    _prepare(out, cfg, resume, force)
+    wanted = (json.dumps(cfg.model_dump(mode="json"), indent=2, sort_keys=True) + "\n").encode()
+    _refuse(out, wanted, resume, force)
+    _begin(out, wanted, resume)  # before hours of decoding: it says whether anything can be written
     if cfg.train.threads is not None:
         torch.set_num_threads(cfg.train.threads)
     clock = _Clock()
-    videos, failed = _decode(refs, cfg, progress)
-    steps = [step_at(v.info.fps, cfg.clip) for v in videos]
-    groups = [str(v.info.path.parent) for v in videos]
-    fit_on, held = split([len(v) for v in videos], groups, cfg.train.holdout, cfg.clip.length, steps)
+    try:
+        videos, failed = _decode(refs, cfg, progress)
+        steps = [step_at(v.info.fps, cfg.clip) for v in videos]
+        groups = [str(v.info.path.parent) for v in videos]
+        fit_on, held = split([len(v) for v in videos], groups, cfg.train.holdout, cfg.clip.length, steps)
+    except BaseException:
+        _take_back(out)
+        raise
     clock.lap("decode")
 
     with warnings.catch_warnings():
@@ -136,23 +144,42 @@ class _Clock:
         self._since = now
 
 
-def _prepare(out: Path, cfg: Config, resume: bool, force: bool) -> None:
-    """Refuse what would lose something; write down the configuration that checkpoints belong to."""
+def _refuse(out: Path, wanted: bytes, resume: bool, force: bool) -> None:
+    """Raise UsageError or ConfigError for what would lose a model or a training that can be resumed. Changes nothing."""
     if (out / CONFIG).exists() and not force:
         raise UsageError(f"{out}: already holds a trained model; choose another folder, or replace it with --force")
-    kept = out / "checkpoints" / "config.json"
-    wanted = json.dumps(cfg.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
-    if resume and kept.exists():
-        if kept.read_text(encoding="utf-8") != wanted:
-            raise ConfigError(
-                f"{kept}: the interrupted training had other settings; resume with the same, or start without --resume"
-            )
-        return
-    if kept.exists() and not resume and not force:
+    folder = out / "checkpoints"
+    if not any((folder / name).exists() for name in CHECKPOINTS):
+        return  # nothing was learned yet, whatever else lies there
+    kept = folder / CONFIG
+    if resume and (not kept.exists() or kept.read_bytes() != wanted):
+        raise ConfigError(
+            f"{kept}: the interrupted training had other settings; resume with the same, or start without --resume"
+        )
+    if not resume and not force:
         raise UsageError(f"{out}: holds an interrupted training; go on with --resume, or start over with --force")
-    for old in ("encoder.ckpt", "decoder.ckpt"):
-        (kept.parent / old).unlink(missing_ok=True)
-    write_files(kept.parent, {kept.name: wanted.encode()})
+
+
+def _begin(out: Path, wanted: bytes, resume: bool) -> None:
+    """Write down the configuration that checkpoints belong to. Raises OutputError where nothing can be written."""
+    folder = out / "checkpoints"
+    if not resume:
+        for name in CHECKPOINTS:
+            try:
+                (folder / name).unlink(missing_ok=True)
+            except OSError as e:
+                raise OutputError(f"{folder / name}: cannot be replaced: {e.strerror or e}") from e
+    write_files(folder, {CONFIG: wanted})
+
+
+def _take_back(out: Path) -> None:
+    """Nothing was learned: leave no folder that was not there before."""
+    folder = out / "checkpoints"
+    if not any((folder / name).exists() for name in CHECKPOINTS):
+        with suppress(OSError):  # something else lies there: it stays
+            (folder / CONFIG).unlink(missing_ok=True)
+            folder.rmdir()
+            out.rmdir()
 
 
 def _decode(refs: Sequence[VideoRef], cfg: Config, progress: Progress | None) -> tuple[list[CachedVideo], dict[str, str]]:
