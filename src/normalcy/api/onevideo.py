@@ -19,6 +19,7 @@ from normalcy.api.results import ScoredVideo, event_to_dict
 from normalcy.api.settings import Alarm
 from normalcy.api.staging import Staging
 from normalcy.api.version import versions
+from normalcy.clips.sampling import step_at
 from normalcy.errors import OutputError
 from normalcy.report.overlay import Scale, blend, draw_frame
 from normalcy.report.timeline import save_timeline
@@ -232,13 +233,14 @@ def _events(job: Job, events: list[Event]) -> dict[str, Any]:
 def _warnings(job: Job, info: VideoInfo, series: _Series) -> list[str]:
     """What a reader of the scores should know, in words."""
     out = [] if job.alarm.warning is None else [job.alarm.warning]
-    trained = job.model.trained_fps
     if job.ref.kind == "frames":
         out.append(f"a folder of frames carries no time: {info.fps:g} frames/s were assumed")
-    elif trained > 0 and abs(info.fps / trained - 1) > 0.1:
+    trained, now = (_clip_rate(job, fps) for fps in (job.model.trained_fps, info.fps))
+    if trained > 0 and abs(now / trained - 1) > 0.1:
         out.append(
-            f"the model was trained at {trained:g} frames/s and this video has {info.fps:g}: everything in it moves "
-            f"{'slower' if info.fps > trained else 'faster'} from frame to frame than what the model learned"
+            f"the model learned from clips of {trained:.3g} frames/s (video of {job.model.trained_fps:g}), here they have "
+            f"{now:.3g} (video of {info.fps:g}): everything moves {'less' if now > trained else 'more'} from frame to frame "
+            "than what the model learned"
         )
     n = len(series.score)
     if series.repeated:
@@ -249,6 +251,11 @@ def _warnings(job: Job, info: VideoInfo, series: _Series) -> list[str]:
     if jumps:
         out.append(f"{jumps} of {n - 1} time steps are longer than usual (frames are missing, or the frame rate varies)")
     return out
+
+
+def _clip_rate(job: Job, fps: float) -> float:
+    """Frames per second of the model's clips in video of this rate."""
+    return fps / step_at(fps, job.model.cfg.clip) if fps > 0 else 0.0
 
 
 def _still_valid(job: Job) -> bool:
