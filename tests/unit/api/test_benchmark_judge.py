@@ -1,0 +1,194 @@
+"""Judging scores that are known: what each figure must be, and what is said where there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from normalcy.api.benchmark_page import page
+from normalcy.api.evaluation import PEEKED, Protocol
+from normalcy.api.judge import FUSED, REGION, Case, Judgement, cases, judge
+from normalcy.api.results import ScoredVideo
+from normalcy.data.base import TestVideo
+from normalcy.errors import DataError
+from normalcy.report.page import render_page
+from normalcy.scoring.files import ScoreWriter
+from normalcy.types import Event, FrameScore
+from normalcy.video.source import VideoRef
+
+N, H, W, FPS = 40, 32, 48, 10.0
+GRID = (4, 6)
+PLAIN = Protocol("train, unsmoothed")
+
+
+def event(start: int, end: int) -> Event:
+    return Event(start, end, start, start / FPS, end / FPS, start / FPS, 1.0, None, "density")
+
+
+def video(
+    folder: Path,
+    name: str,
+    score: np.ndarray,
+    labels: np.ndarray,
+    readouts: dict[str, np.ndarray] | None = None,
+    events: tuple[Event, ...] = (),
+    masks: np.ndarray | None = None,
+    maps: np.ndarray | None = None,
+    tracks: np.ndarray | None = None,
+) -> tuple[TestVideo, ScoredVideo]:
+    """A scored video as score() leaves it, with its truth."""
+    readouts = readouts or {"density": score}
+    with ScoreWriter(folder / name, list(readouts), maps=maps is not None) as w:
+        for i, s in enumerate(score):
+            m = None if maps is None else maps[i].astype(np.float32)
+            w.write(FrameScore(i, i / FPS, float(s), {n: float(v[i]) for n, v in readouts.items()}, m))
+    truth = TestVideo(
+        name,
+        VideoRef(name, folder / f"{name}.mp4", "file"),
+        labels=lambda: labels,
+        masks=None if masks is None else (lambda: masks),
+        tracks=None if tracks is None else (lambda: tracks),
+    )
+    return truth, ScoredVideo(name, folder / name, len(score), 1.0, 40.0, False, events, float(score.max()))
+
+
+def found(*videos: tuple[TestVideo, ScoredVideo]) -> list[Case]:
+    return cases([t for t, _ in videos], {t.name: s for t, s in videos})
+
+
+def labels(start: int, stop: int) -> np.ndarray:
+    y = np.zeros(N, np.uint8)
+    y[start:stop] = 1
+    return y
+
+
+def run(cs: list[Case], **more: Any) -> Judgement:
+    settings: dict[str, Any] = {"protocol": PLAIN, "baselines": {}, "alarmed": True, "resamples": 20, "seed": 0}
+    return judge(cs, **{**settings, **more})
+
+
+def anomaly(start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(labels, masks, maps): an anomaly of 8 x 8 pixels, which is one cell of the map, and a map that is high just there."""
+    y = labels(start, stop)
+    masks = np.zeros((N, H, W), bool)
+    masks[start:stop, 8:16, 16:24] = True
+    maps = np.full((N, *GRID), 0.1)
+    maps[start:stop, 1, 2] = 2.0
+    return y, masks, maps
+
+
+def test_perfect_scores_and_maps_are_perfect_everywhere(tmp_path: Path) -> None:
+    videos = []
+    for name, (a, b) in {"01": (10, 20), "02": (0, 8)}.items():
+        y, masks, maps = anomaly(a, b)
+        videos.append(video(tmp_path, name, y.astype(float), y, events=(event(a, b - 1),), masks=masks, maps=maps))
+    j = run(found(*videos))
+    v = j.rows[0].values
+    assert (v["micro_auc"], v["macro_auc_defined"], v["average_precision"], v["eer"]) == (1.0, 1.0, 1.0, 0.0)
+    assert (v["pixel_auc"], v["rbdc"], v["tbdc"]) == (1.0, 1.0, 1.0)
+    assert (v["false_alarms_per_hour"], v["median_delay_s"]) == (0.0, 0.0)
+    assert j.alarms is not None
+    assert (j.alarms.detected, len(j.alarms.events)) == (2, 2)
+    sizes = {name: {b.name: b.auc for b in m.bins} for name, m in j.sizes.items()}
+    covered = 64 / (H * W)
+    assert 0.02 <= covered <= 0.08
+    assert sizes[FUSED] == {"<0.5 %": None, "0.5-2 %": None, "2-8 %": 1.0, ">8 %": None}
+    assert sizes[REGION]["2-8 %"] == 1.0
+    assert j.per_video == {"01": 1.0, "02": 1.0}
+
+
+def test_right_frames_for_the_wrong_place_keep_the_frame_figures_alone(tmp_path: Path) -> None:
+    y, masks, maps = anomaly(10, 20)
+    elsewhere = np.roll(maps, (2, 3), axis=(1, 2))
+    j = run(found(video(tmp_path, "01", y.astype(float), y, masks=masks, maps=elsewhere)))
+    v = j.rows[0].values
+    assert v["micro_auc"] == 1.0
+    assert (v["rbdc"], v["tbdc"]) == (0.0, 0.0)
+    assert v["pixel_auc"] is not None
+    assert v["pixel_auc"] < 0.5
+
+
+def test_false_alarms_and_delay(tmp_path: Path) -> None:
+    y = labels(10, 20)
+    j = run(found(video(tmp_path, "01", y.astype(float), y, events=(event(2, 4), event(15, 30)))))
+    assert j.alarms is not None
+    assert j.alarms.false_alarms == 1
+    assert j.rows[0].values["false_alarms_per_hour"] == pytest.approx(3600 / (30 / FPS))
+    assert j.rows[0].values["median_delay_s"] == pytest.approx(0.5)
+
+
+def test_each_readout_and_each_baseline_has_a_row(tmp_path: Path) -> None:
+    y = labels(10, 20)
+    good, bad = y.astype(float), 1.0 - y
+    j = run(
+        found(video(tmp_path, "01", good, y, {"density": good, "continuity": bad})),
+        baselines={"random": {"01": np.linspace(0, 1, N)}},
+    )
+    assert [r.name for r in j.rows] == ["fused", "readout density", "readout continuity", "random"]
+    assert [r.values["micro_auc"] for r in j.rows][:3] == [1.0, 1.0, 0.0]
+    assert all(r.protocol == "train, unsmoothed" and r.peeked is None for r in j.rows)
+
+
+def test_single_readout_is_the_fused_score(tmp_path: Path) -> None:
+    y = labels(10, 20)
+    assert [r.name for r in run(found(video(tmp_path, "01", y.astype(float), y))).rows] == ["fused"]
+
+
+def test_peeking_is_written_on_every_row(tmp_path: Path) -> None:
+    y = labels(10, 20)
+    peeked = Protocol("per_video, unsmoothed", PEEKED)
+    j = run(
+        found(video(tmp_path, "01", y.astype(float), y)),
+        protocol=peeked,
+        baselines={"constant": {"01": np.zeros(N)}},
+        alarmed=False,
+    )
+    assert [r.peeked for r in j.rows] == [PEEKED, PEEKED]
+    assert j.alarms is None
+    assert any("no threshold" in n for n in j.notes)
+
+
+def test_length_mismatch_names_both_sides(tmp_path: Path) -> None:
+    y = labels(10, 20)
+    with pytest.raises(DataError, match=r"01\.mp4 has 40 frames, the labels of 01 have 39 .*off by one"):
+        found(video(tmp_path, "01", y.astype(float), y[:-1]))
+
+
+def test_videos_without_masks_are_counted_in_a_note(tmp_path: Path) -> None:
+    y, masks, maps = anomaly(10, 20)
+    plain = labels(5, 9)
+    j = run(
+        found(
+            video(tmp_path, "01", y.astype(float), y, masks=masks, maps=maps),
+            video(tmp_path, "02", plain.astype(float), plain, maps=maps),
+        )
+    )
+    assert any(n.startswith("Pixel AUC: over the 1 of 2") for n in j.notes)
+    assert any("4 abnormal frames have no mask pixel" in n for n in j.notes)
+    assert j.pixel is not None
+    assert j.pixel.frames == N
+
+
+def test_without_any_masks_it_is_said(tmp_path: Path) -> None:
+    y = labels(10, 20)
+    j = run(found(video(tmp_path, "01", y.astype(float), y)))
+    assert j.pixel is None
+    assert j.sizes == {}
+    assert any("no masks or tracks" in n for n in j.notes)
+
+
+def test_page_and_plain_values_hold_everything(tmp_path: Path) -> None:
+    y, masks, maps = anomaly(10, 20)
+    cs = found(video(tmp_path, "01", y.astype(float), y, events=(event(10, 19),), masks=masks, maps=maps))
+    beside = {"motion (by row)": {"01": np.linspace(0, 1, N)}}
+    j = run(cs, baselines=beside, protocol=Protocol("per_video, unsmoothed", PEEKED))
+    html = render_page(page("A set <b>", cs, j, beside, 0.5, [("data set", "made up")], ["incomplete copy"]))
+    for text in ("A set &lt;b&gt;", "motion (by row)", "(peeked)", "incomplete copy", "2-8 %", "made up"):
+        assert text in html
+    plain = j.to_dict()
+    assert plain["pixel"]["pixel_auc"] == 1.0
+    assert plain["rows"][0]["values"]["rbdc"] == 1.0
+    assert set(plain) == {"rows", "sizes", "pixel", "region", "alarms", "per_video", "notes"}

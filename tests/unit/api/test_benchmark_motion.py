@@ -1,0 +1,71 @@
+"""Motion of a data set's videos: measured once, post-processed like the model's scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fakes import moving_square_video, write_video
+from normalcy.api import motion_cache
+from normalcy.api.baselines import BY_ROW, GLOBAL
+from normalcy.api.motion_cache import post_processed, raw_motion
+from normalcy.video.source import VideoRef
+
+
+def ref(folder: Path, name: str, seed: int, frames: int = 12, speed: float = 2.0) -> VideoRef:
+    path = write_video(folder / f"{name}.mp4", moving_square_video(frames, 48, 64, seed=seed, speed=speed))
+    return VideoRef(name, path, "file")
+
+
+def test_each_video_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train, test = [ref(tmp_path, "n", 0)], [ref(tmp_path, "a", 1), ref(tmp_path, "b", 2)]
+    first = raw_motion(train, test, tmp_path / "kept")
+    assert {m: {n: len(v) for n, v in videos.items()} for m, videos in first.items()} == {
+        GLOBAL: {"a": 12, "b": 12},
+        BY_ROW: {"a": 12, "b": 12},
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(motion_cache, "fit_rows", None)
+        patch.setattr(motion_cache, "motion_scores", None)
+        again = raw_motion(train, test, tmp_path / "kept")
+    for method, videos in first.items():
+        for name, values in videos.items():
+            np.testing.assert_array_equal(again[method][name], values)
+
+
+def test_other_training_video_is_measured_anew(tmp_path: Path) -> None:
+    test = [ref(tmp_path, "a", 1)]
+    slow = raw_motion([ref(tmp_path, "slow", 0, speed=0.5)], test, tmp_path / "kept")
+    fast = raw_motion([ref(tmp_path, "fast", 0, speed=8.0)], test, tmp_path / "kept")
+    np.testing.assert_array_equal(slow[GLOBAL]["a"], fast[GLOBAL]["a"])
+    assert not np.allclose(slow[BY_ROW]["a"], fast[BY_ROW]["a"])
+
+
+def test_damaged_file_is_measured_again(tmp_path: Path) -> None:
+    test = [ref(tmp_path, "a", 1)]
+    first = raw_motion(test, test, tmp_path / "kept")
+    (kept,) = (tmp_path / "kept").glob("*.npy")
+    kept.write_bytes(b"\x93NUMPY")
+    np.testing.assert_array_equal(raw_motion(test, test, tmp_path / "kept")[GLOBAL]["a"], first[GLOBAL]["a"])
+
+
+def test_without_normal_video_there_is_no_row_to_compare_with(tmp_path: Path) -> None:
+    test = [ref(tmp_path, "a", 1)]
+    alone = raw_motion([], test, tmp_path / "kept")
+    assert list(alone) == [GLOBAL]
+    np.testing.assert_array_equal(alone[GLOBAL]["a"], raw_motion(test, test, tmp_path / "kept")[GLOBAL]["a"])
+
+
+def test_post_processing_smooths_first_and_normalises_then() -> None:
+    raw = {"m": {"a": np.array([0.0, 0.0, 9.0, 0.0, 0.0])}}
+    plain = post_processed(raw, "none", {"a": 0.0}, False)["m"]["a"]
+    np.testing.assert_array_equal(plain, raw["m"]["a"])
+    smooth = post_processed(raw, "gaussian", {"a": 1.0}, False)["m"]["a"]
+    assert smooth[1] > 0
+    both = post_processed(raw, "gaussian", {"a": 1.0}, True)["m"]["a"]
+    assert (both.min(), both.max()) == (0.0, 1.0)
+    np.testing.assert_allclose(both, (smooth - smooth.min()) / (smooth.max() - smooth.min()))
+    constant = post_processed({"m": {"a": np.ones(5)}}, "gaussian", {"a": 1.0}, True)["m"]["a"]
+    np.testing.assert_array_equal(constant, np.zeros(5))
