@@ -85,9 +85,7 @@ def fit(
     clock = _Clock()
     try:
         videos, failed = _decode(refs, cfg, progress)
-        steps = [step_at(v.info.fps, cfg.clip) for v in videos]
-        groups = [str(v.info.path.parent) for v in videos]
-        fit_on, held = split([len(v) for v in videos], groups, cfg.train.holdout, cfg.clip.length, steps)
+        fit_on, held = _divide(videos, cfg)
     except BaseException:
         _take_back(out)
         raise
@@ -199,6 +197,17 @@ def _decode(refs: Sequence[VideoRef], cfg: Config, progress: Progress | None) ->
     if not videos:
         raise TrainingError("no video could be read: " + "; ".join(failed.values()))
     return videos, failed
+
+
+def _divide(videos: Sequence[CachedVideo], cfg: Config) -> tuple[list[Piece], list[Piece]]:
+    """Pieces to fit on and to hold out. An error names the files, of many the first."""
+    steps = [step_at(v.info.fps, cfg.clip) for v in videos]
+    groups = [str(v.info.path.parent) for v in videos]
+    try:
+        return split([len(v) for v in videos], groups, cfg.train.holdout, cfg.clip.length, steps)
+    except TrainingError as e:
+        others = f" and {len(videos) - 1} more" if len(videos) > 1 else ""
+        raise TrainingError(f"{videos[0].info.path}{others}: {e}") from e
 
 
 class _Stages:
