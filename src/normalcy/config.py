@@ -30,7 +30,7 @@ class InputConfig(_Strict):
     size: tuple[int, int] | None = Field(None, description="Exact (width, height) instead of short_side; changes the aspect")
     multiple: int = Field(8, ge=1, le=64, description="Both sides are rounded to a multiple of this (the encoder's stride)")
     channels: Literal["rgb", "grey_diff", "rgb_diff"] = Field(
-        "grey_diff", description="rgb: pixels in [0,1]; *_diff: pixels beside 8 x the difference to the frame before"
+        "grey_diff", description="rgb: pixels in [0,1]; *_diff: pixels beside 2 x the difference to the frame before"
     )
 
     @model_validator(mode="after")
@@ -50,7 +50,10 @@ class ClipConfig(_Strict):
 
     length: int = Field(5, ge=3, le=64, description="T, frames of a continuous clip")
     fps: float | None = Field(
-        10.0, gt=0.0, le=240.0, description="Frames per second of a clip: each video's step follows from its own rate; none = step"
+        10.0,
+        gt=0.0,
+        le=240.0,
+        description="Frames per second of a clip: each video's step follows from its own rate; none = step",
     )
     step: int = Field(1, ge=1, le=32, description="Source frames between two frames of a clip, where fps is none")
     match_lengths: bool = Field(
@@ -100,11 +103,11 @@ class TasksConfig(_Strict):
 class TrainConfig(_Strict):
     """Optimisation of the encoder and the heads."""
 
-    steps: int = Field(500, ge=1, le=10_000_000, description="Optimiser steps")
+    steps: int = Field(300, ge=1, le=10_000_000, description="Optimiser steps")
     batch: int = Field(64, ge=2, le=4096, description="Clip pairs per step")
     crop: int | None = Field(32, ge=16, le=1024, description="Side of the square crops in resized pixels; none = whole frame")
-    lr: float = Field(3e-4, gt=0.0, le=1.0, description="Peak learning rate of AdamW, decayed by a cosine to 0")
-    warmup: Weight = Field(0.0, description="Share of the steps over which the learning rate rises first")
+    lr: float = Field(3e-3, gt=0.0, le=1.0, description="Peak learning rate of AdamW, decayed by a cosine to 0")
+    warmup: Weight = Field(0.1, description="Share of the steps over which the learning rate rises first")
     weight_decay: float = Field(0.01, ge=0.0, le=1.0)
     clip_norm: float = Field(5.0, gt=0.0, description="Gradient norm is clipped to this")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: measured at the start, the faster one")
@@ -130,8 +133,12 @@ ReadoutName = Literal["psnr", "feature", "proxy", "density", "frame_density", "c
 class ScoringConfig(_Strict):
     """From features to a score for every frame."""
 
-    readouts: tuple[ReadoutName, ...] = Field(("density", "continuity", "motion"), min_length=1)
-    stride: int = Field(2, ge=1, le=64, description="Clip frames between two scored windows")
+    readouts: tuple[ReadoutName, ...] = Field(
+        ("density", "frame_density", "continuity", "motion"),
+        min_length=1,
+        description="What the score is made of; see docs/method.md",
+    )
+    stride: int = Field(4, ge=1, le=64, description="Clip frames between two scored windows")
     batch: int = Field(8, ge=1, le=512, description="Windows per forward pass; 1 for the lowest delay")
     bands: int = Field(8, ge=1, le=64, description="Image row bands that normal statistics are kept for; 1 = whole frame")
     top: float = Field(0.01, gt=0.0, le=1.0, description="Share of a map's places whose mean is the window's value")
@@ -184,7 +191,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "encoder": {"width": 4},
         "heads": {"projection": 16, "hidden": 16},
         "train": {"steps": 20, "batch": 8, "crop": 32, "lr": 1e-3, "precision": "fp32"},
-        "scoring": {"bands": 2},
+        "scoring": {"bands": 2, "stride": 2},
     },
     # Minutes on two CPU cores: the default.
     "cpu": {},

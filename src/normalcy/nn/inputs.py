@@ -12,9 +12,9 @@ from torch import Tensor
 GREY = (0.299, 0.587, 0.114)
 """Rec. 601 luma weights of R, G and B."""
 
-DIFFERENCE_GAIN = 8.0
-"""Differences between frames are small beside the pixels, and the first layer starts with equal weights for both. Eight-fold,
-held-out continuity accuracy on pedestrians was .65 after 300 steps, two-fold .54 (one seed)."""
+DIFFERENCE_GAIN = 2.0
+"""Differences between frames are small beside the pixels. Eight-fold the tasks are learned sooner (held-out continuity accuracy
+.65 instead of .54 after 300 steps on pedestrians), and the features found anomalies worse: see docs/results.md."""
 
 
 def _scale(x: Tensor) -> float:
@@ -34,8 +34,8 @@ def to_input(x_BTHWC: Tensor, channels: str) -> Tensor:
     """Network input x_BCTHW (float32, channels-last memory) for a batch of clips.
 
     x_BTHWC: (B, T, H, W, 3) RGB, uint8, or floating point already in [0, 1] (augmented clips). Any T >= 1.
-    channels: ``rgb`` 3 channels in [0, 1]; ``grey_diff`` grey in [0, 1] and 8 x (grey_t - grey_{t-1}) in [-8, 8];
-    ``rgb_diff`` RGB and the three eight-fold differences. The difference is 0 at the first frame of each clip, which makes
+    channels: ``rgb`` 3 channels in [0, 1]; ``grey_diff`` grey in [0, 1] and 2 x (grey_t - grey_{t-1}) in [-2, 2];
+    ``rgb_diff`` RGB and the three doubled differences. The difference is 0 at the first frame of each clip, which makes
     it 0 for a single frame.
     Raises ValueError for another shape, dtype or name of channels.
     """

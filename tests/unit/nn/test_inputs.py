@@ -23,17 +23,17 @@ def test_rgb_is_scaled_to_one() -> None:
     torch.testing.assert_close(x[0, :, 0, 1, 1], torch.tensor([1.0, 0.0, 0.2]))
 
 
-def test_grey_and_eightfold_difference() -> None:
+def test_grey_and_doubled_difference() -> None:
     x = to_input(clip((255, 0, 0), (0, 255, 0), (0, 0, 255)), "grey_diff")
     assert x.shape == (1, 2, 3, 2, 2)
     torch.testing.assert_close(x[0, 0, :, 0, 0], torch.tensor([0.299, 0.587, 0.114]))
-    # 8 (0.587 - 0.299) = 2.304; 8 (0.114 - 0.587) = -3.784; nothing before the first frame.
-    torch.testing.assert_close(x[0, 1, :, 1, 0], torch.tensor([0.0, 2.304, -3.784]))
+    # 2 (0.587 - 0.299) = 0.576; 2 (0.114 - 0.587) = -0.946; nothing before the first frame.
+    torch.testing.assert_close(x[0, 1, :, 1, 0], torch.tensor([0.0, 0.576, -0.946]))
 
 
 def test_rgb_difference_has_pixels_first() -> None:
     x = to_input(clip((0, 51, 255), (255, 51, 0)), "rgb_diff")
-    torch.testing.assert_close(x[0, :, 1, 0, 0], torch.tensor([1.0, 0.2, 0.0, 8.0, 0.0, -8.0]))
+    torch.testing.assert_close(x[0, :, 1, 0, 0], torch.tensor([1.0, 0.2, 0.0, 2.0, 0.0, -2.0]))
     assert not x[0, 3:, 0].any()
 
 
