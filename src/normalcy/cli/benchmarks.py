@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from normalcy.cli import exits, show
-from normalcy.cli.commands import EPILOG, Device, Json, Settings
+from normalcy.cli.options import EPILOG, Device, Json, Settings
 from normalcy.cli.progress import shown
 from normalcy.errors import UsageError
 

@@ -14,7 +14,7 @@ import typer
 
 from normalcy import errors
 from normalcy.cli import EXIT_CODES, exits
-from normalcy.cli.commands import EPILOG
+from normalcy.cli.options import EPILOG
 
 
 def app_that(raises: BaseException | None = None, returns: object = None):
