@@ -131,7 +131,7 @@ def test_a_table_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
             tmp_path / "out",
             dataset="folder",
             preset="tiny",
-            sets=STEPS,
+            sets=(*STEPS, "scoring.readouts=[density, continuity, motion]"),
             only=("FP", "CJ", "control"),
             device="cpu",
             resamples=10,

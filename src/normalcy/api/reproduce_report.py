@@ -135,12 +135,13 @@ def _section(cells: Sequence[CellResult], preset: str) -> Iterator[str]:
     first = next(o for c in cells for o in c.outcomes)
     s = first.split
     yield f"### {_place(cells)}"
+    names = dict.fromkeys(n for c in cells for o in c.outcomes for n in o.readouts)
     hardware = ", ".join(first.machine[k] for k in ("processor", "gpu") if k in first.machine)
     yield "\n".join(
         [
             f"- data: {s['train_videos']} training videos ({s['train_frames']} frames), {s['test_videos']} test videos "
             f"({s['test_frames']} frames, {s['abnormal_frames']} abnormal), labels {first.label_source}",
-            f"- protocol: preset {preset}, {first.protocol}, readouts as listed below",
+            f"- protocol: preset {preset}, {first.protocol}; readouts {', '.join(names)}, each row those that suit its tasks",
             *(f"- data: {n}" for n in first.data_notes),
             f"- hardware: {hardware}, {first.machine['cores']} cores; torch {first.machine['torch']}",
             f"- training time per cell: {_minutes(cells)}",
