@@ -52,7 +52,7 @@ class _Task(LightningModule):
         for name, value in terms.items():
             if name.endswith("loss") and not torch.isfinite(value):
                 raise TrainingError(
-                    f"{name} became {float(value)} at step {self.global_step}: "
+                    f"{name} became {value.item()} at step {self.global_step}: "
                     "train in full precision (train.precision=fp32) or with a lower train.lr"
                 )
         size = 1  # every batch has the same size, so the mean over batches needs no weights
@@ -67,14 +67,18 @@ class ProxyTask(_Task):
         if self.cfg.encoder.frozen:
             network.encoder.requires_grad_(False)
 
+    def on_train_batch_start(self, batch: Batch, index: int) -> None:
+        if self.cfg.encoder.frozen:  # without gradients its running statistics would still move
+            self.network.encoder.eval()
+
     def training_step(self, batch: Batch, index: int) -> Tensor:
         loss, terms = self.terms(batch)
-        self._report({"loss": loss, **terms}, "train")
+        self._report({**terms, "loss": loss}, "train")  # the task's own loss first: an error then names the one to blame
         return loss
 
     def validation_step(self, batch: Batch, index: int) -> None:
         loss, terms = self.terms(batch)
-        self._report({"loss": loss, **terms}, "val")
+        self._report({**terms, "loss": loss}, "val")
 
     def terms(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """(joint loss, every task's loss and accuracy). Losses carry gradients, accuracies do not."""
