@@ -39,5 +39,5 @@ def test_every_folder_is_in_both_parts() -> None:
 
 
 def test_too_little_video_says_how_much_is_needed() -> None:
-    with pytest.raises(TrainingError, match="12 frames.*at least 20 frames"):
+    with pytest.raises(TrainingError, match=r"12 frames.*at least 20 frames"):
         split([12], ["a"], 0.2, 5, [1])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,7 +34,7 @@ def test_every_frame_comes_out_once_and_in_order(name: str) -> None:
     s = Smoother(name, 2.0)
     out = [r for i in range(30) for r in s.push(np.array([float(i)]))] + s.finish()
     assert len(out) == 30
-    assert all(a[0] <= b[0] for a, b in zip(out, out[1:], strict=False))
+    assert all(a[0] <= b[0] for a, b in pairwise(out))
 
 
 @pytest.mark.parametrize("name", ["none", "gaussian", "ema"])
