@@ -140,7 +140,8 @@ class ScoringConfig(_Strict):
     )
     stride: int = Field(4, ge=1, le=64, description="Clip frames between two scored windows")
     batch: int = Field(8, ge=1, le=512, description="Windows per forward pass; 1 for the lowest delay")
-    bands: int = Field(8, ge=1, le=64, description="Image row bands that normal statistics are kept for; 1 = whole frame")
+    bands: int = Field(8, ge=1, le=64, description="Bands of image rows that normal statistics are kept for; 1 = whole frame")
+    columns: int = Field(8, ge=1, le=64, description="Zones that each band is divided into, for a fixed camera; 1 = rows alone")
     top: float = Field(0.01, gt=0.0, le=1.0, description="Share of a map's places whose mean is the window's value")
     normalise: Literal["train", "per_video"] = Field(
         "train", description="train: held-out normal video (default); per_video: min-max over each test video (the paper's)"
@@ -191,7 +192,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "encoder": {"width": 4},
         "heads": {"projection": 16, "hidden": 16},
         "train": {"steps": 20, "batch": 8, "crop": 32, "lr": 1e-3, "precision": "fp32"},
-        "scoring": {"bands": 2, "stride": 2},
+        "scoring": {"bands": 2, "columns": 2, "stride": 2},
     },
     # Minutes on two CPU cores: the default.
     "cpu": {},

@@ -97,7 +97,7 @@ def score(
 
     model: a model folder, or a loaded model. maps: also write maps.npy. overlay: also write overlay.mp4, the video with its
     score map. force: score again what is finished. sets, config: settings that scoring may change (``scoring.*`` but
-    readouts, bands and top; ``alarm.*``; ``clip.short``).
+    readouts, bands, columns and top; ``alarm.*``; ``clip.short``).
 
     Videos that are finished under the same settings are skipped. Of several videos, those that cannot be scored are named
     in the result's ``failed`` and the others are scored; a single one raises its error.

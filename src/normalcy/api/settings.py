@@ -13,7 +13,7 @@ from normalcy.errors import ConfigError
 from normalcy.scoring.model import Model
 from normalcy.scoring.threshold import Threshold
 
-FITTED = frozenset(("readouts", "bands", "top"))
+FITTED = frozenset(("readouts", "bands", "columns", "top"))
 """Fields of ``scoring`` that the model's calibration depends on."""
 FREE = tuple(f"scoring.{k}" for k in ScoringConfig.model_fields if k not in FITTED)
 

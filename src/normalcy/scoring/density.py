@@ -1,6 +1,7 @@
-"""How far a feature lies from those of normal video: a Gaussian for each band of image rows, fitted on normal video only.
+"""How far a feature lies from those of normal video at the same place: a Gaussian, fitted on normal video only.
 
-Conditioning on the image row stands in for perspective: far people are small and slow in pixels, near ones large and fast.
+Each feature is standardised by mean and spread of its zone, which say what is usual there; how features go together (their
+correlation) is kept per band of rows, which sees far more video than a zone does.
 """
 
 from __future__ import annotations
@@ -11,88 +12,99 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from normalcy.errors import TrainingError
+from normalcy.scoring.place import Moments, zones
 
 MAX_SAMPLES = 20_000
-"""Feature vectors kept per band: a covariance of 64 to 1024 dimensions does not gain from more."""
+"""Feature vectors kept per band: a correlation of 64 to 1024 dimensions does not gain from more."""
+MAX_FLOATS = 64_000_000
+"""Numbers kept in all, so that a long video with wide features stays within memory."""
+PRIOR = 200.0
+"""Feature vectors of its band that a zone's mean and spread are mixed with."""
 
 
-def band_of_row(h: int, bands: int) -> NDArray[np.int64]:
-    """(h,) index of the band that each row of a map belongs to; bands are equal shares of the picture's height."""
-    return np.minimum((np.arange(h) + 0.5) / h * bands, bands - 1).astype(np.int64)
+class ZoneReservoir:
+    """A random sample of feature vectors per zone, spread over all batches, in bounded memory."""
 
-
-class BandReservoir:
-    """A random sample of feature vectors per band, spread over all batches, in bounded memory."""
-
-    def __init__(self, bands: int, seed: int = 0, capacity: int = MAX_SAMPLES) -> None:
-        self.bands = bands
-        self.capacity = capacity
-        self._kept: list[list[NDArray[np.float32]]] = [[] for _ in range(bands)]
-        self._seen = [0] * bands
+    def __init__(self, bands: int, columns: int, seed: int = 0, capacity: int | None = None) -> None:
+        self.bands, self.columns = bands, columns
+        self._capacity = capacity
+        self._kept: list[list[NDArray[np.float32]]] = [[] for _ in range(bands * columns)]
+        self._seen = [0] * (bands * columns)
         self._rng = np.random.default_rng(seed)
 
     def add(self, f_BDhw: Tensor) -> None:
         """Take in features (B, D, h, w)."""
-        x = f_BDhw.permute(2, 0, 3, 1).cpu().numpy().astype(np.float32)  # h, B, w, D
-        rows = band_of_row(x.shape[0], self.bands)
-        for b in range(self.bands):
-            vectors = x[rows == b].reshape(-1, x.shape[-1])
+        b, d, h, w = f_BDhw.shape
+        x = f_BDhw.permute(2, 3, 0, 1).reshape(h * w, b, d).cpu().numpy().astype(np.float32)
+        zone = zones(h, w, self.bands, self.columns).ravel()
+        capacity = self._room(d)
+        for i, kept in enumerate(self._kept):
+            vectors = x[zone == i].reshape(-1, d)
             if not len(vectors):
                 continue
             # Later batches are kept with falling probability, so that a long video does not grow memory without bound.
-            self._seen[b] += len(vectors)
-            chance = min(1.0, self.capacity / self._seen[b])
-            self._kept[b].append(vectors[self._rng.random(len(vectors)) < chance])
-            if sum(map(len, self._kept[b])) > 2 * self.capacity:
-                self._kept[b] = [self._thin(np.concatenate(self._kept[b]))]
+            self._seen[i] += len(vectors)
+            chance = min(1.0, capacity / self._seen[i])
+            kept.append(vectors[self._rng.random(len(vectors)) < chance])
+            if sum(map(len, kept)) > 2 * capacity:
+                self._kept[i] = [self._thin(np.concatenate(kept), capacity)]
 
-    def _thin(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        if len(x) <= self.capacity:
+    def _room(self, d: int) -> int:
+        if self._capacity is not None:
+            return self._capacity
+        return max(1, min(MAX_SAMPLES // self.columns, MAX_FLOATS // (len(self._kept) * d)))
+
+    def _thin(self, x: NDArray[np.float32], capacity: int) -> NDArray[np.float32]:
+        if len(x) <= capacity:
             return x
-        return x[self._rng.choice(len(x), self.capacity, replace=False)]
+        return x[self._rng.choice(len(x), capacity, replace=False)]
 
     def vectors(self) -> list[NDArray[np.float32]]:
-        """The kept vectors of each band, (n, D)."""
-        return [self._thin(np.concatenate(k)) if k else np.empty((0, 0), np.float32) for k in self._kept]
+        """The kept vectors of each zone, (n, D); (0, 0) for a zone that saw nothing."""
+        kept = [np.concatenate(k) if k else np.empty((0, 0), np.float32) for k in self._kept]
+        return [self._thin(k, self._room(k.shape[1])) if len(k) else k for k in kept]
 
 
-class BandGaussian:
-    """Mean and whitening matrix per band. distance() is the Mahalanobis distance per place, divided by sqrt(D)."""
+class PlaceGaussian:
+    """Mean and spread per zone, whitening matrix per band. distance() is the Mahalanobis distance divided by sqrt(D)."""
 
-    def __init__(self, mean_bD: Tensor, whiten_bDE: Tensor) -> None:
-        self.mean_bD = mean_bD
-        self.whiten_bDE = whiten_bDE
+    def __init__(self, mean_ZD: Tensor, spread_ZD: Tensor, whiten_bDE: Tensor) -> None:
+        self.mean_ZD, self.spread_ZD, self.whiten_bDE = mean_ZD, spread_ZD, whiten_bDE
 
     @classmethod
-    def fit(cls, vectors: list[NDArray[np.float32]]) -> BandGaussian:
-        """Ledoit-Wolf covariance per band, in units of the pooled spread of each dimension.
+    def fit(cls, vectors: list[NDArray[np.float32]], bands: int, columns: int) -> PlaceGaussian:
+        """From the vectors of each zone. The correlation is Ledoit-Wolf's estimate.
 
-        Bands with fewer vectors than dimensions use all bands together, since their own covariance means nothing.
+        Bands with fewer vectors than dimensions use all bands together, since their own correlation means nothing.
         Raises TrainingError if there are no vectors at all.
         """
         from sklearn.covariance import ledoit_wolf
 
-        filled = [v for v in vectors if len(v)]
-        if not filled:
+        zone_N = np.repeat(np.arange(len(vectors)), [len(v) for v in vectors])
+        if not len(zone_N):
             raise TrainingError("no normal video is left to fit the density on; give more or longer training video")
-        pooled = np.concatenate(filled).astype(np.float64)
-        unit = pooled.std(axis=0) + 1e-6
-        means, whites = [], []
-        for v in vectors:
-            x = v.astype(np.float64) if len(v) >= max(2, v.shape[-1]) else pooled
-            cov, _ = ledoit_wolf((x - x.mean(axis=0)) / unit)
+        x_ND = np.concatenate([v for v in vectors if len(v)]).astype(np.float64)
+        mean_DZ, spread_DZ = Moments.of(x_ND.T, zone_N, bands * columns).shrunk(bands, columns, PRIOR)
+        z_ND = (x_ND - mean_DZ.T[zone_N]) / spread_DZ.T[zone_N]
+        whites = []
+        for b in range(bands):
+            own = z_ND[zone_N // columns == b]
+            cov, _ = ledoit_wolf(own if len(own) >= max(2, x_ND.shape[1]) else z_ND)
             values, vecs = np.linalg.eigh(cov)
             # A dead ReLU channel has no variance: without a floor its first flicker would be infinitely abnormal.
             values = np.maximum(values, 1e-3 * max(values.mean(), 1e-9))
-            means.append(x.mean(axis=0))
-            whites.append((vecs / np.sqrt(values)) / unit[:, None])
-        return cls(torch.from_numpy(np.stack(means).astype(np.float32)), torch.from_numpy(np.stack(whites).astype(np.float32)))
+            whites.append(vecs / np.sqrt(values))
+        whiten_bDE = torch.from_numpy(np.stack(whites).astype(np.float32))
+        mean_ZD, spread_ZD = (torch.from_numpy(np.ascontiguousarray(a.T)) for a in (mean_DZ, spread_DZ))
+        return cls(mean_ZD, spread_ZD, whiten_bDE)
 
     def distance(self, f_BDhw: Tensor) -> Tensor:
-        """(B, D, h, w) -> (B, h, w), about 1 for features like those of the fitted video."""
-        rows = torch.from_numpy(band_of_row(f_BDhw.shape[2], len(self.mean_bD))).to(f_BDhw.device)
-        mean_hD = self.mean_bD.to(f_BDhw.device)[rows]
-        white_hDE = self.whiten_bDE.to(f_BDhw.device)[rows]
-        centred_BhwD = f_BDhw.permute(0, 2, 3, 1) - mean_hD[None, :, None, :]
-        z_BhwE = torch.einsum("bhwd,hde->bhwe", centred_BhwD, white_hDE)
+        """(B, D, h, w) -> (B, h, w), about 1 for features like those of the fitted video at the same place."""
+        bands = len(self.whiten_bDE)
+        columns = len(self.mean_ZD) // bands
+        zone_hw = torch.from_numpy(zones(f_BDhw.shape[2], f_BDhw.shape[3], bands, columns)).to(f_BDhw.device)
+        mean_hwD, spread_hwD = self.mean_ZD.to(f_BDhw.device)[zone_hw], self.spread_ZD.to(f_BDhw.device)[zone_hw]
+        white_hDE = self.whiten_bDE.to(f_BDhw.device)[zone_hw[:, 0] // columns]
+        standard_BhwD = (f_BDhw.permute(0, 2, 3, 1) - mean_hwD) / spread_hwD
+        z_BhwE = torch.einsum("bhwd,hde->bhwe", standard_BhwD, white_hDE)
         return z_BhwE.square().mean(dim=-1).sqrt()

@@ -17,23 +17,21 @@ from normalcy.errors import ModelError, TrainingError
 from normalcy.nn.build import Network
 from normalcy.nn.encoder import Encoder
 from normalcy.nn.fold import folded
-from normalcy.scoring.density import band_of_row
+from normalcy.scoring.place import PlaceStatistics
 from normalcy.scoring.readouts import Readout, build_readouts
 from normalcy.scoring.threshold import Threshold
 from normalcy.scoring.windows import Windows
 
 SHRINK = 50.0
-"""Windows of the whole frame that a band's own statistics are mixed with: a band that hardly saw anything leans on all."""
+"""Windows that a zone's own statistics are mixed with: a zone that hardly saw anything leans on its band of rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Normal:
     """What one readout looks like on held-out normal video."""
 
-    mean: NDArray[np.float32]
-    """(K, bands) mean of each component's map."""
-    spread: NDArray[np.float32]
-    """(K, bands) standard deviation of each component's map."""
+    place: PlaceStatistics
+    """Mean and spread of each component's map, by zone."""
     centre: float
     """Median of the window's value."""
     scale: float
@@ -105,13 +103,13 @@ class Model:
                     own[i].append(value.cpu())
         if not raw[0]:
             raise TrainingError("no normal video is left to calibrate on; give more or longer training video")
-        bands = self.cfg.scoring.bands
+        bands, columns = self.cfg.scoring.bands, self.cfg.scoring.columns
         self.normal, fused = [], None
         for r, all_maps, values in zip(self.readouts, raw, own, strict=True):
-            place = _place_statistics(all_maps, bands)
-            z = [_place_z(m, place, r.two_sided) for m in all_maps]
+            place = PlaceStatistics.fit(all_maps, bands, columns, SHRINK)
+            z = [place.z(m, bands, columns, r.two_sided) for m in all_maps]
             v = torch.cat(values) if values else torch.cat([_top_mean(m, self.cfg.scoring.top) for m in z])
-            self.normal.append(Normal(*place, *_centre_and_scale(v.double().numpy())))
+            self.normal.append(Normal(place, *_centre_and_scale(v.double().numpy())))
             if r.local:
                 squashed = [torch.asinh(m) for m in z]
                 fused = squashed if fused is None else [a + b for a, b in zip(fused, squashed, strict=True)]
@@ -129,12 +127,13 @@ class Model:
         """Calibrated values and map of windows. Raises ModelError for a model that was never calibrated."""
         if not self.normal:
             raise ModelError("this model was not calibrated on normal video; train it to the end")
+        s = self.cfg.scoring
         values, fused, local = [], torch.zeros(len(w), *w.grid), 0
         for r, normal in zip(self.readouts, self.normal, strict=True):
             maps = r.maps(w)
             value = r.values(w, maps)
-            z = _place_z(maps.cpu(), (normal.mean, normal.spread), r.two_sided)
-            v = value.cpu() if value is not None else _top_mean(z, self.cfg.scoring.top)
+            z = normal.place.z(maps.cpu(), s.bands, s.columns, r.two_sided)
+            v = value.cpu() if value is not None else _top_mean(z, s.top)
             values.append((v.double().numpy() - normal.centre) / normal.scale)
             if r.local:
                 fused = fused + torch.asinh(z)
@@ -147,7 +146,7 @@ class Model:
         scalars: dict[str, Any] = {"map_scale": self.map_scale, "trained_fps": self.trained_fps, "readouts": {}}
         for r, n in zip(self.readouts, self.normal, strict=True):
             arrays |= {f"{r.name}.{k}": np.ascontiguousarray(v) for k, v in r.state().items()}
-            arrays |= {f"{r.name}.place_mean": n.mean, f"{r.name}.place_spread": n.spread}
+            arrays |= {f"{r.name}.place_mean": n.place.mean_KZ, f"{r.name}.place_spread": n.place.spread_KZ}
             scalars["readouts"][r.name] = {"centre": n.centre, "scale": n.scale}
         if self.threshold is not None:
             scalars["threshold"] = self.threshold.to_dict()
@@ -163,7 +162,8 @@ class Model:
             for r in model.readouts:
                 own = {k.removeprefix(f"{r.name}."): v for k, v in arrays.items() if k.startswith(f"{r.name}.")}
                 s = scalars["readouts"][r.name]
-                model.normal.append(Normal(own["place_mean"], own["place_spread"], s["centre"], s["scale"]))
+                place = PlaceStatistics(own["place_mean"], own["place_spread"])
+                model.normal.append(Normal(place, s["centre"], s["scale"]))
                 r.load(own)
             model.map_scale = float(scalars["map_scale"])
             model.trained_fps = float(scalars.get("trained_fps", 0.0))
@@ -172,37 +172,6 @@ class Model:
         except (KeyError, TypeError) as e:
             raise ModelError(f"the calibration holds nothing on {e}; was the model's configuration edited?") from e
         return model
-
-
-def _place_statistics(maps: list[Tensor], bands: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and standard deviation per component and row band, each band shrunk towards the whole frame: two (K, bands)."""
-    k = maps[0].shape[1]
-    count, total, square = np.zeros(bands), np.zeros((k, bands)), np.zeros((k, bands))
-    for m in maps:
-        x = m.double().numpy()
-        rows = band_of_row(x.shape[2], bands)
-        for b in range(bands):
-            part = x[:, :, rows == b]
-            count[b] += part[:, 0].size
-            total[:, b] += part.sum(axis=(0, 2, 3))
-            square[:, b] += np.square(part).sum(axis=(0, 2, 3))
-    n = count.sum()
-    places = n / max(sum(len(m) for m in maps), 1)
-    prior = SHRINK * places / bands
-    mean = (total + prior * total.sum(1, keepdims=True) / n) / (count + prior)
-    second = (square + prior * square.sum(1, keepdims=True) / n) / (count + prior)
-    spread = np.sqrt(np.maximum(second - mean**2, 0.0))
-    floor = 1e-3 * np.sqrt(np.maximum(square.sum(1, keepdims=True) / n, 1e-12))
-    return mean.astype(np.float32), np.maximum(spread, floor).astype(np.float32)
-
-
-def _place_z(maps_BKhw: Tensor, place: tuple[NDArray[np.float32], NDArray[np.float32]], two_sided: tuple[bool, ...]) -> Tensor:
-    """Raw component maps -> one map (B, h, w) in standard deviations of normal video at the same image row."""
-    mean, spread = place
-    rows = band_of_row(maps_BKhw.shape[2], mean.shape[1])
-    z = (maps_BKhw - torch.from_numpy(mean[:, rows])[None, :, :, None]) / torch.from_numpy(spread[:, rows])[None, :, :, None]
-    both = torch.tensor(two_sided)[None, :, None, None]
-    return torch.where(both, z.abs(), z).mean(dim=1)
 
 
 def _top_mean(z_Bhw: Tensor, share: float) -> Tensor:

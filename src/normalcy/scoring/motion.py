@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from normalcy.config import InputConfig
 from normalcy.errors import TrainingError
-from normalcy.scoring.density import band_of_row
+from normalcy.scoring.place import part_of
 from normalcy.video.reader import VideoReader, probe, working_size
 from normalcy.video.source import VideoRef
 
@@ -36,7 +36,7 @@ class RowMotion:
     def observe(self, ref: VideoRef) -> None:
         """Take in one normal video."""
         for blocks in block_motion(ref):
-            band = band_of_row(blocks.shape[0], BANDS)
+            band = part_of(blocks.shape[0], BANDS)
             self._count += np.bincount(band, minlength=BANDS) * blocks.shape[1]
             self._total += np.bincount(band, blocks.sum(axis=1), minlength=BANDS)
             self._square += np.bincount(band, np.square(blocks).sum(axis=1), minlength=BANDS)
@@ -48,7 +48,7 @@ class RowMotion:
         mean = self._total / self._count
         spread = np.sqrt(np.maximum(self._square / self._count - mean**2, 0.0))
         spread = np.maximum(spread, 1e-2 * max(float(spread.max()), 1e-6))  # a band where nothing ever moves
-        band = band_of_row(blocks_hw.shape[0], BANDS)
+        band = part_of(blocks_hw.shape[0], BANDS)
         z = ((blocks_hw - mean[band][:, None]) / spread[band][:, None]).ravel()
         k = max(1, round(TOP * z.size))
         return float(np.partition(z, -k)[-k:].mean())

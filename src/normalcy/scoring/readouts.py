@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from normalcy.config import Config
 from normalcy.errors import ModelError
-from normalcy.scoring.density import BandGaussian, BandReservoir
+from normalcy.scoring.density import PlaceGaussian, ZoneReservoir
 from normalcy.scoring.windows import Windows, to_grid
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -137,16 +137,19 @@ def estimation_distance(w: Windows, t: int) -> Tensor:
 
 
 class Density(_Plain):
-    """R4: distance of each place's feature from those of normal video in the same band of image rows."""
+    """R4: distance of each place's feature from those of normal video in the same zone of the picture."""
 
     name = "density"
 
     def __init__(self, cfg: Config) -> None:
         super().__init__(cfg)
-        self._reservoir: BandReservoir | None = None
-        self._gaussian: BandGaussian | None = None
+        self._reservoir: ZoneReservoir | None = None
+        self._gaussian: PlaceGaussian | None = None
 
-    bands = property(lambda self: self.cfg.scoring.bands)
+    @property
+    def zoning(self) -> tuple[int, int]:
+        """(bands, columns) of the zones."""
+        return self.cfg.scoring.bands, self.cfg.scoring.columns
 
     def features(self, w: Windows) -> Tensor:
         """The features (B, D, h, w) whose density is measured."""
@@ -154,11 +157,11 @@ class Density(_Plain):
 
     def observe(self, w: Windows) -> None:
         if self._reservoir is None:
-            self._reservoir = BandReservoir(self.bands, self.cfg.seed)
+            self._reservoir = ZoneReservoir(*self.zoning, seed=self.cfg.seed)
         self._reservoir.add(self.features(w))
 
     def fit(self) -> None:
-        self._gaussian = BandGaussian.fit(self._reservoir.vectors() if self._reservoir else [])
+        self._gaussian = PlaceGaussian.fit(self._reservoir.vectors() if self._reservoir else [], *self.zoning)
         self._reservoir = None
 
     def maps(self, w: Windows) -> Tensor:
@@ -168,10 +171,10 @@ class Density(_Plain):
 
     def state(self) -> Arrays:
         g = self._gaussian
-        return {} if g is None else {"mean": g.mean_bD.numpy(), "whiten": g.whiten_bDE.numpy()}
+        return {} if g is None else {"mean": g.mean_ZD.numpy(), "spread": g.spread_ZD.numpy(), "whiten": g.whiten_bDE.numpy()}
 
     def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-        self._gaussian = BandGaussian(torch.from_numpy(np.array(arrays["mean"])), torch.from_numpy(np.array(arrays["whiten"])))
+        self._gaussian = PlaceGaussian(*(torch.from_numpy(np.array(arrays[k])) for k in ("mean", "spread", "whiten")))
 
 
 class FrameDensity(Density):
@@ -182,7 +185,10 @@ class FrameDensity(Density):
 
     name = "frame_density"
     local = False
-    bands = property(lambda self: 1)
+
+    @property
+    def zoning(self) -> tuple[int, int]:
+        return 1, 1
 
     def features(self, w: Windows) -> Tensor:
         return w.pooled.mean(dim=(2, 3), keepdim=True)
