@@ -29,13 +29,6 @@ SECTIONS = {
     "scoring": "scoring: from features to a score for every frame",
     "alarm": "alarm: from scores to events",
 }
-MEANINGS = {
-    "seed": "Seed of everything random",
-    "train.weight_decay": "Weight decay of AdamW",
-    "decoder.batch": "Clips per step",
-    "decoder.lr": "Peak learning rate of AdamW, decayed by a cosine to 0",
-}
-"""For settings that carry no description in the code."""
 
 
 def fields(model: type[BaseModel] = Config, prefix: str = "") -> dict[str, FieldInfo]:
@@ -92,7 +85,7 @@ def settings_tables() -> str:
         out += [f"### {title}", "", "| setting | default | range | meaning |", "|---|---|---|---|"]
         for key, field in known.items():
             if key.rpartition(".")[0] == branch:
-                meaning = field.description or MEANINGS[key]
+                meaning = field.description or ""
                 out.append(f"| `{key}` | `{spell(field.default)}` | {admitted(field)} | {meaning.replace('|', '/')} |")
         out.append("")
     return "\n".join(out).strip()

@@ -53,9 +53,9 @@ class ClipConfig(_Strict):
         10.0,
         gt=0.0,
         le=240.0,
-        description="Frames per second of a clip: each video's step follows from its own rate; none = step",
+        description="Frames per second of a clip: each video's step follows from its own rate; null = step",
     )
-    step: int = Field(1, ge=1, le=32, description="Source frames between two frames of a clip, where fps is none")
+    step: int = Field(1, ge=1, le=32, description="Source frames between two frames of a clip, where fps is null")
     match_lengths: bool = Field(
         True, description="Crop V_c to the T-1 frames of V_d, so that length cannot give continuity away; paper: false"
     )
@@ -105,24 +105,24 @@ class TrainConfig(_Strict):
 
     steps: int = Field(300, ge=1, le=10_000_000, description="Optimiser steps")
     batch: int = Field(64, ge=2, le=4096, description="Clip pairs per step")
-    crop: int | None = Field(32, ge=16, le=1024, description="Side of the square crops in resized pixels; none = whole frame")
+    crop: int | None = Field(32, ge=16, le=1024, description="Side of the square crops in resized pixels; null = whole frame")
     lr: float = Field(3e-3, gt=0.0, le=1.0, description="Peak learning rate of AdamW, decayed by a cosine to 0")
     warmup: Weight = Field(0.1, description="Share of the steps over which the learning rate rises first")
-    weight_decay: float = Field(0.01, ge=0.0, le=1.0)
+    weight_decay: float = Field(0.01, ge=0.0, le=1.0, description="Weight decay of AdamW")
     clip_norm: float = Field(5.0, gt=0.0, description="Gradient norm is clipped to this")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: measured at the start, the faster one")
     checkpoint_s: float = Field(30.0, gt=0.0, description="Seconds between checkpoints; a kill loses at most this much")
     holdout: float = Field(0.2, gt=0.0, lt=0.9, description="Share of the normal video kept for validation and calibration")
     workers: int = Field(0, ge=0, le=64, description="Loader processes; 0 = in the training process")
-    threads: int | None = Field(None, ge=1, le=256, description="Torch threads; none = all cores")
+    threads: int | None = Field(None, ge=1, le=256, description="Torch threads; null = all cores")
 
 
 class DecoderConfig(_Strict):
     """Stage 2: the decoder that the psnr readout needs."""
 
     steps: int = Field(0, ge=0, le=10_000_000, description="Optimiser steps; 0 = no decoder, no psnr readout")
-    batch: int = Field(8, ge=1, le=4096)
-    lr: float = Field(1e-3, gt=0.0, le=1.0)
+    batch: int = Field(8, ge=1, le=4096, description="Clips per step")
+    lr: float = Field(1e-3, gt=0.0, le=1.0, description="Peak learning rate of AdamW, decayed by a cosine to 0")
     width: int = Field(32, ge=4, le=1024, description="Channels of the widest decoder layer")
     freeze_encoder: bool = Field(True, description="Train the decoder alone")
 
@@ -164,7 +164,7 @@ class Config(_Strict):
     """Everything that decides what a model is and how it scores. Stored in the model folder."""
 
     preset: str = Field("cpu", description="The preset this configuration started from")
-    seed: int = Field(0, ge=0, lt=2**31)
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything random")
     input: InputConfig = InputConfig()
     clip: ClipConfig = ClipConfig()
     encoder: EncoderConfig = EncoderConfig()

@@ -39,16 +39,16 @@ class Threshold:
         """How much video it rests on, in plain words."""
         minutes = self.normal_hours * 60.0
         head = (
-            f"The alarm is set for {self.budget_per_hour:g} false alarms per hour "
+            f"The alarm is set for {_count(self.budget_per_hour, 'false alarm')} per hour "
             f"and rests on {minutes:.1f} minutes of held-out normal video"
         )
         if self.tail == "empirical":
             return f"{head}, enough to count such alarms directly."
         wanted = EMPIRICAL_PEAKS / self.budget_per_hour
         if self.normal_hours >= wanted:  # for_budget() of a model that was trained for another budget
-            return f"{head}: an exponential was fitted to its {self.peaks} peaks."
+            return f"{head}: an exponential was fitted to its {_count(self.peaks, 'peak')}."
         return (
-            f"{head}, too little to count them: the tail beyond it is an exponential fitted to {self.peaks} peaks. "
+            f"{head}, too little to count them: the tail beyond it is an exponential fitted to {_count(self.peaks, 'peak')}. "
             f"With {wanted:.1f} hours of normal video it would be counted."
         )
 
@@ -101,3 +101,7 @@ def fit_threshold(
 def _exponential(level: float, scale: float, peaks: int, allowed: float) -> float:
     """Where an exponential tail over ``level`` leaves ``allowed`` of its peaks."""
     return level + scale * float(np.log(max(peaks / allowed, 1.0)))
+
+
+def _count(n: float, thing: str) -> str:
+    return f"{n:g} {thing}" if n == 1 else f"{n:g} {thing}s"
