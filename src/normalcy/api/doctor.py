@@ -190,4 +190,4 @@ def _extra(name: str) -> Check:
     try:
         return Check(f"extra {name}", f"{package} {importlib.metadata.version(package)}: {purpose}")
     except importlib.metadata.PackageNotFoundError:
-        return Check(f"extra {name}", f"not installed: {purpose}", None, f"pip install 'normalcy[{name}]'")
+        return Check(f"extra {name}", f"not installed: {purpose}", None, f"pip install {package}")

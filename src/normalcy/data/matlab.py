@@ -48,7 +48,7 @@ def _hdf5(path: Path, name: str) -> list[NDArray[Any]]:
     try:
         import h5py
     except ImportError as e:
-        raise DataError(f"{path}: a MATLAB 7.3 file; reading it needs h5py: pip install normalcy[data]") from e
+        raise DataError(f"{path}: a MATLAB 7.3 file; reading it needs h5py: pip install h5py") from e
     try:
         with h5py.File(path, "r") as f:
             if name not in f:

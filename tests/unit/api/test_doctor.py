@@ -97,7 +97,7 @@ def test_an_extra_that_is_not_installed_says_how_to_get_it(monkeypatch) -> None:
     monkeypatch.setattr("importlib.metadata.version", missing)
     check = doctor._extra("log")
     assert check.ok is None
-    assert check.advice == "pip install 'normalcy[log]'"
+    assert check.advice == "pip install tensorboard"
 
 
 def test_the_extras_are_those_of_the_package() -> None:
