@@ -51,7 +51,8 @@ class EventDetector:
 
     def _flush(self) -> list[Event]:
         event, self._closed = self._closed, None
-        return [event] if event is not None and event.end_s - event.start_s >= self._cfg.min_s else []
+        # Time stamps are sums of floats: 0.6 - 0.4 must count as 0.2 seconds.
+        return [event] if event is not None and event.end_s - event.start_s >= self._cfg.min_s - 1e-6 else []
 
     def _new(self, s: FrameScore) -> Event:
         region = peak_region(s.map, self._size) if s.map is not None else None

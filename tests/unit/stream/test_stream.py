@@ -8,7 +8,7 @@ from normalcy.types import Event, FrameScore
 
 
 def run(scores: list[float], cfg: AlarmConfig | None = None, threshold: float = 1.0, fps: float = 10.0) -> list[Event]:
-    d = EventDetector(threshold, cfg or AlarmConfig(min_s=0.0, merge_s=0.15, release=0.5), (60, 40))
+    d = EventDetector(threshold, cfg or AlarmConfig(min_s=0.0, merge_s=0.25, release=0.5), (60, 40))
     out: list[Event] = []
     for i, s in enumerate(scores):
         m = np.zeros((4, 6), np.float32)
