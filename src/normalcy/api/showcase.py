@@ -30,8 +30,8 @@ from normalcy.virtual.generate import DatasetPaths, write_dataset
 MARK = "demo.json"
 """Tells a folder that a demo filled from one that holds something else."""
 REPORT, RESULTS = "report.html", "results.json"
-TRAIN_CLIPS, TRAIN_FRAMES, TEST_CLIPS, TEST_FRAMES = 8, 250, 6, 200
-"""How much is simulated: 80 s of normal life to learn from, 48 s to be judged on."""
+TRAIN_CLIPS, TRAIN_FRAMES, TEST_CLIPS, TEST_FRAMES = 10, 250, 12, 200
+"""How much is simulated: 100 s of normal life to learn from, 96 s to be judged on (fewer leave the result to luck)."""
 SETTINGS: Mapping[str, tuple[str, ...]] = {"cpu": (), "tiny": (), "paper": ("train.steps=20", "decoder.steps=20")}
 """Settings over each preset that keep the demo within minutes."""
 OURS = "normalcy"
