@@ -164,7 +164,8 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "demo"
     with own_cache(tmp_path / "cache"):
         r = normalcy.demo(out, preset="tiny", progress=lambda s, d, t, f: stages.append(s))
-    assert [row.name for row in r.rows] == ["normalcy", "random", "constant", "position", "motion (global)", "motion (by row)"]
+    beside = ["random (mean of 20)", "constant", "position", "motion (global)", "motion (by row)"]
+    assert [row.name for row in r.rows] == ["normalcy", *beside]
     assert {"simulate", "train", "score", "evaluate", "motion baselines", "report"} == set(r.seconds)
     page = r.report.read_text(encoding="utf-8")
     assert "motion (by row)" in page and "data:image/jpeg" in page and "<svg" in page

@@ -37,7 +37,7 @@ def test_arrays(scores: dict[str, np.ndarray], labels: dict[str, np.ndarray]) ->
     assert r.metrics.micro_auc == pytest.approx(
         roc_auc_score(np.concatenate(list(labels.values())), np.concatenate(list(scores.values())))
     )
-    assert [row.name for row in r.rows] == ["mine", "random", "constant", "position"]
+    assert [row.name for row in r.rows] == ["mine", "random (mean of 20)", "constant", "position"]
     assert r.rows[2].values["micro_auc"] == 0.5
     assert (r.metrics.videos, r.metrics.frames, r.metrics.abnormal_frames) == (4, 4 * 45 + 6, 46)
     bounds = r.intervals.intervals["micro_auc"]

@@ -67,7 +67,7 @@ def test_train_score_and_eval(layout: str, tmp_path: Path) -> None:
     assert {n: len((tmp_path / "out" / n / "scores.csv").read_text().splitlines()) - 1 for n in lengths} == lengths
     names = [r.name for r in result.judged.rows]
     assert names[0] == "fused"
-    assert {"random", "constant", "position", "motion (global)", "motion (by row)"} < set(names)
+    assert {"random (mean of 20)", "constant", "position", "motion (global)", "motion (by row)"} < set(names)
     one_class = {n for n, y in truth.labels.items() if y.min() == y.max()}
     assert {n for n, auc in result.judged.per_video.items() if auc is None} == one_class
     assert (result.judged.pixel is not None) == bool(truth.masks)
@@ -145,7 +145,8 @@ def test_a_table_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     outcomes = [json.loads(s) for s in lines]
     assert [o["readouts"] for o in outcomes] == [["density", "psnr"], ["density", "continuity"], ["density", "continuity"]]
     assert all("motion" in o["dropped"] for o in outcomes)
-    assert set(outcomes[0]["beside"]) == {"motion (global)", "motion (by row)", "random", "constant", "position"}
+    beside = {"motion (global)", "motion (by row)", "random (mean of 20)", "constant", "position"}
+    assert set(outcomes[0]["beside"]) == beside
     models = {p: p.stat().st_mtime_ns for p in (tmp_path / "out" / "cells").glob("*/model/model.safetensors")}
     assert len(models) == 3
     assert go() == first

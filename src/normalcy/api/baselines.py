@@ -5,14 +5,18 @@ All of them go through the same smoothing as the method, since smoothing and the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from normalcy.api import Progress, Sources
 from normalcy.api.sources import listed
-from normalcy.metrics.baselines import BASELINES, random_scores
+from normalcy.metrics.auc import frame_metrics
+from normalcy.metrics.baselines import DRAWS, FIXED, RANDOM, mean_row, random_scores
+from normalcy.metrics.bootstrap import bootstrap
+from normalcy.metrics.table import ResultRow, frame_row
 from normalcy.scoring.motion import fit_rows
 from normalcy.scoring.motion import motion_scores as motion_of
 from normalcy.scoring.smooth import smooth
@@ -23,6 +27,18 @@ Scores = dict[str, NDArray[np.float64]]
 """Video name -> (N,) scores, higher = more abnormal."""
 
 GLOBAL, BY_ROW = "motion (global)", "motion (by row)"
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How a method's scores were post-processed, and so how baselines beside it have to be."""
+
+    words: str = "as given"
+    peeked: str | None = None
+    """What it looked at that a live system cannot know: each video's own lowest and highest score. None if nothing."""
+    smoothing: str = "none"
+    sigma: Mapping[str, float] | None = None
+    """Frames, per video."""
 
 
 def motion_scores(
@@ -49,12 +65,41 @@ def motion_scores(
     return found
 
 
-def content_free_scores(
-    lengths: Mapping[str, int], smoothing: str, sigma: Mapping[str, float], seed: int = 0
-) -> dict[str, Scores]:
-    """Random, constant and position scores for videos of these lengths. sigma: in frames, per video."""
-    raw = {n: random_scores(lengths, seed) if n == "random" else make(lengths) for n, make in BASELINES.items()}
-    return {
-        method: {name: smooth(np.asarray(v, dtype=np.float64), smoothing, sigma[name]) for name, v in videos.items()}
-        for method, videos in raw.items()
-    }
+def fixed_scores(lengths: Mapping[str, int], protocol: Protocol) -> dict[str, Scores]:
+    """Constant and position scores for videos of these lengths, post-processed by the protocol."""
+    return {method: post_processed(make(lengths), protocol) for method, make in FIXED.items()}
+
+
+def random_draws(lengths: Mapping[str, int], protocol: Protocol, seed: int = 0) -> Iterator[Scores]:
+    """The draws of the random baseline, each post-processed by the protocol."""
+    return (post_processed(random_scores(lengths, seed, i), protocol) for i in range(DRAWS))
+
+
+def content_free_rows(
+    labels: Mapping[str, ArrayLike], protocol: Protocol, seed: int = 0, resamples: int | None = None
+) -> list[ResultRow]:
+    """Rows of the baselines that never look at the picture, post-processed by the protocol.
+
+    The interval of the random row is that of its draws. resamples: of the other rows' intervals over videos; None for no such
+    intervals. Raises DataError or MetricError as :func:`normalcy.metrics.auc.frame_metrics`.
+    """
+    lengths = {n: len(np.asarray(y)) for n, y in labels.items()}
+    draws = [frame_metrics(s, labels) for s in random_draws(lengths, protocol, seed)]
+    rows = [mean_row(RANDOM, protocol.words, draws, protocol.peeked)]
+    for method, scores in fixed_scores(lengths, protocol).items():
+        intervals = None if resamples is None else bootstrap(scores, labels, resamples=resamples, seed=seed)
+        rows.append(frame_row(method, protocol.words, frame_metrics(scores, labels), intervals, protocol.peeked))
+    return rows
+
+
+def post_processed(scores: Mapping[str, NDArray[np.float64]], protocol: Protocol) -> Scores:
+    """The same smoothing and, where the protocol peeked, the same min-max as the model's scores."""
+    sigma = protocol.sigma or dict.fromkeys(scores, 0.0)
+    smoothed = {n: smooth(v, protocol.smoothing, sigma[n]) for n, v in scores.items()}
+    return smoothed if protocol.peeked is None else {n: _min_max(v) for n, v in smoothed.items()}
+
+
+def _min_max(v: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A video's scores between its lowest and its highest; all 0 where they are equal."""
+    low, high = v.min(), v.max()
+    return np.asarray((v - low) / (high - low if high > low else 1.0))

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from normalcy.api import Progress
-from normalcy.api.baselines import BY_ROW, Scores, content_free_scores
+from normalcy.api.baselines import BY_ROW, Scores, post_processed
 from normalcy.api.benchmark_page import page
 from normalcy.api.evaluation import protocol_of
 from normalcy.api.judge import Case, Judgement, cases, judge
-from normalcy.api.motion_cache import post_processed, raw_motion
+from normalcy.api.motion_cache import raw_motion
 from normalcy.api.record import protocol as long_protocol
 from normalcy.api.scoring import load, score_refs
 from normalcy.api.settings import alarm, with_settings
@@ -134,15 +134,14 @@ def run_benchmark(
     by_name = {v.name: v for v in scored.videos}
     found = cases(data.test, by_name)
     protocol = protocol_of({v.name: v.folder for v in scored.videos})
-    motion = raw_motion([v.ref for v in data.train if v.present], refs, baselines or out / BASELINES, progress)
-    sigma = protocol.sigma or dict.fromkeys(by_name, 0.0)
-    beside = _beside(found, motion, protocol.smoothing, sigma, protocol.peeked is not None, seed)
+    raw = raw_motion([v.ref for v in data.train if v.present], refs, baselines or out / BASELINES, progress)
+    motion = {method: post_processed(scores, protocol) for method, scores in raw.items()}
 
     def tell(stage: str) -> None:
         if progress is not None:
             progress(f"evaluate {stage}", 0, None, {})
 
-    judged = judge(found, protocol, beside, rest.value is not None, resamples, seed, tell)
+    judged = judge(found, protocol, motion, rest.value is not None, resamples, seed, tell)
     notes = list(data.notes)
     if BY_ROW not in motion:
         notes.append(f"No baseline {BY_ROW}: it needs the training videos, and none are there.")
@@ -159,7 +158,7 @@ def run_benchmark(
         skipped=sum(v.skipped for v in scored.videos),
         notes=tuple(notes),
     )
-    _write(result, found, used, beside, rest.value)
+    _write(result, found, used, motion, rest.value)
     return result
 
 
@@ -223,23 +222,8 @@ def alarms_text(j: Judgement, threshold: str) -> str:
     )
 
 
-def _beside(
-    found: Sequence[Case],
-    motion: Mapping[str, Scores],
-    smoothing: str,
-    sigma: Mapping[str, float],
-    per_video: bool,
-    seed: int,
-) -> dict[str, Scores]:
-    """Baselines, post-processed as the model's scores were."""
-    lengths = {c.video.name: len(c.labels) for c in found}
-    free = content_free_scores(lengths, smoothing, sigma, seed)  # comes smoothed
-    processed = post_processed(motion, smoothing, sigma, per_video)
-    return {**processed, **post_processed(free, "none", sigma, per_video)}
-
-
 def _write(
-    result: BenchmarkResult, found: Sequence[Case], used: Model, beside: Mapping[str, Scores], threshold: float | None
+    result: BenchmarkResult, found: Sequence[Case], used: Model, motion: Mapping[str, Scores], threshold: float | None
 ) -> None:
     record = {**result.to_dict(), "versions": versions(), "config": used.cfg.model_dump(mode="json"), "model": used.hash}
     write_files(
@@ -259,4 +243,4 @@ def _write(
         *versions().items(),
     ]
     notes = [*result.notes, *result.judged.notes]
-    write_page(result.folder / PAGE, page(title, found, result.judged, beside, threshold, facts, notes))
+    write_page(result.folder / PAGE, page(title, found, result.judged, motion, threshold, facts, notes))

@@ -14,45 +14,42 @@ from normalcy.report.curves import Roc, SizeBin
 from normalcy.report.page import EventPicture, ReportData, ResultRow, VideoReport
 
 Scores = Mapping[str, NDArray[np.float64]]
-MOTION = "motion"
-"""Baselines whose name starts so are drawn under our curve: they look at the picture."""
 
 
 def page(
     title: str,
     found: Sequence[Case],
     judged: Judgement,
-    beside: Mapping[str, Scores],
+    motion: Mapping[str, Scores],
     threshold: float | None,
     facts: Sequence[tuple[str, str]],
     notes: Sequence[str],
 ) -> ReportData:
-    """Results of a benchmark as the page wants them. beside: baseline -> video -> scores."""
-    moving = {n: s for n, s in beside.items() if n.startswith(MOTION)}
+    """Results of a benchmark as the page wants them. motion: baseline -> video -> scores; drawn under our curve."""
     first = judged.rows[0].name
     ours = {c.video.name: c.scores.score for c in found}
     truth = {c.video.name: c.labels for c in found}
     peeked = [f"{r.name} ({r.protocol}): {r.peeked}." for r in judged.rows if r.peeked is not None]
     return ReportData(
         title=title,
-        videos=[_video(c, judged, moving) for c in found],
+        videos=[_video(c, judged, motion) for c in found],
         threshold=threshold if threshold is not None and threshold > 0 else None,
         results=[table_row(r, r.name == first) for r in judged.rows],
-        rocs=[_roc(first, ours, truth, True), *(_roc(n, s, truth, False) for n, s in moving.items())],
-        sizes=_sizes(judged, [first, *moving]),
+        rocs=[_roc(first, ours, truth, True), *(_roc(n, s, truth, False) for n, s in motion.items())],
+        sizes=_sizes(judged, [first, *motion]),
         details=[("What this rests on", list(facts))],
         notes=[*notes, *peeked],
     )
 
 
-def _video(c: Case, judged: Judgement, moving: Mapping[str, Scores]) -> VideoReport:
+def _video(c: Case, judged: Judgement, motion: Mapping[str, Scores]) -> VideoReport:
     auc = judged.per_video[c.video.name]
     one_class = "" if auc is not None else "One class only, so no AUC of its own."
     return VideoReport(
         scores=c.scores,
         events=[EventPicture(e) for e in c.scored.events],
         truth=c.labels,
-        others={n: s[c.video.name] for n, s in moving.items()},
+        others={n: s[c.video.name] for n, s in motion.items()},
         auc=auc,
         note=" ".join(s for s in (one_class, *c.scored.warnings) if s),
     )

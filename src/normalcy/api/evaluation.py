@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from normalcy.api.baselines import Scores, content_free_scores
+from normalcy.api.baselines import Protocol, content_free_rows
 from normalcy.api.record import MAPS, RECORD, short_protocol
 from normalcy.api.results import EvalResult
 from normalcy.config import parse_config
@@ -31,17 +30,6 @@ PEEKED = "each video's own lowest and highest score, so the video has to be seen
 Arrays = Mapping[str, ArrayLike]
 
 
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """How scores were post-processed, as far as their run.json tells."""
-
-    words: str = "as given"
-    peeked: str | None = None
-    smoothing: str = "none"
-    sigma: Mapping[str, float] | None = None
-    """Frames, per video."""
-
-
 def evaluate(
     scores: str | Path | Arrays,
     labels: str | Path | Arrays,
@@ -58,7 +46,7 @@ def evaluate(
     metrics = frame_metrics(found, truth)
     intervals = bootstrap(found, truth, resamples=resamples, seed=seed)
     rows = [frame_row(name, protocol.words, metrics, intervals, protocol.peeked)]
-    rows += baseline_rows(truth, protocol, seed)
+    rows += content_free_rows(truth, protocol, seed)
     sizes = pixel = None
     notes: list[str] = []
     if masks is not None:
@@ -84,24 +72,6 @@ def _against(
     row = frame_row(name, theirs.words, metrics, intervals, theirs.peeked)
     comparison = compare(found, other, truth, resamples=resamples, seed=seed)
     return row, comparison, notes if theirs.words != protocol.words else []
-
-
-def baseline_rows(truth: Arrays, protocol: Protocol, seed: int = 0) -> list[ResultRow]:
-    """Rows of the baselines that never look at the picture, post-processed as the method was."""
-    lengths = {n: len(np.asarray(y)) for n, y in truth.items()}
-    sigma = protocol.sigma or dict.fromkeys(lengths, 0.0)
-    rows = []
-    for method, videos in content_free_scores(lengths, protocol.smoothing, sigma, seed).items():
-        if protocol.peeked is not None:
-            videos = {n: min_max(v) for n, v in videos.items()}
-        rows.append(frame_row(method, protocol.words, frame_metrics(videos, truth), peeked=protocol.peeked))
-    return rows
-
-
-def min_max(v: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A video's scores between its lowest and its highest; all 0 where they are equal."""
-    low, high = v.min(), v.max()
-    return np.asarray((v - low) / (high - low if high > low else 1.0))
 
 
 def _load(scores: str | Path | Arrays, labels: str | Path | Arrays) -> tuple[Arrays, Arrays, dict[str, Path]]:
@@ -190,4 +160,4 @@ def map_loader(path: Path) -> Callable[[], NDArray[Any]]:
     return read
 
 
-__all__ = ["PEEKED", "Lazy", "Protocol", "Scores", "baseline_rows", "evaluate", "map_loader", "min_max", "protocol_of"]
+__all__ = ["PEEKED", "Lazy", "Protocol", "evaluate", "map_loader", "protocol_of"]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.api.evaluation import Lazy, Protocol, map_loader
+from normalcy.api.baselines import Protocol, Scores, content_free_rows, fixed_scores
+from normalcy.api.evaluation import Lazy, map_loader
 from normalcy.api.record import MAPS
 from normalcy.api.results import ScoredVideo
 from normalcy.data.base import TestVideo
@@ -29,7 +30,6 @@ from normalcy.scoring.localise import regions
 from normalcy.types import VideoScores
 from normalcy.video.reader import probe
 
-Scores = dict[str, NDArray[np.float64]]
 FUSED = "fused"
 BOX_LEVEL = 0.5
 """Map value above which connected places become a box for RBDC and TBDC: half of what nearly every normal place stays under.
@@ -54,7 +54,7 @@ class Judgement:
     rows: tuple[ResultRow, ...]
     """The fused score, each readout, then the baselines. Pixel, region and alarm figures stand in the first row."""
     sizes: Mapping[str, SizeMetrics] = field(default_factory=dict)
-    """Row name -> AUC by size of the anomaly; empty without masks."""
+    """Row name -> AUC by size of the anomaly; empty without masks. None for random, which is 0.5 at any size on average."""
     pixel: PixelMetrics | None = None
     region: RegionMetrics | None = None
     alarms: EventMetrics | None = None
@@ -93,7 +93,7 @@ def cases(test: Sequence[TestVideo], scored: Mapping[str, ScoredVideo]) -> list[
 def judge(
     found: Sequence[Case],
     protocol: Protocol,
-    baselines: Mapping[str, Scores],
+    motion: Mapping[str, Scores],
     alarmed: bool,
     resamples: int,
     seed: int,
@@ -101,25 +101,29 @@ def judge(
 ) -> Judgement:
     """Measure everything.
 
-    protocol: of the model's scores. baselines: method -> video -> scores, already post-processed alike. alarmed: whether the
-    model has a calibrated threshold under these settings. tell: hears what is being measured.
+    protocol: of the model's scores. motion: baseline -> video -> scores, already post-processed alike; the baselines that never
+    look at the picture are made here. alarmed: whether the model has a calibrated threshold under these settings. tell: hears
+    what is being measured.
     Raises DataError, MetricError where frame-level results are undefined; what else is undefined becomes a note.
     """
     truth = {c.video.name: c.labels for c in found}
     ours = _ours(found)
     rows, metrics = [], None
-    for name, scores in {**ours, **baselines}.items():
+    for name, scores in {**ours, **motion}.items():
         tell(f"frame level: {name}")
         m = frame_metrics(scores, truth)
         metrics = metrics or m
         intervals = bootstrap(scores, truth, resamples=resamples, seed=seed)
         rows.append(frame_row(name, protocol.words, m, intervals, protocol.peeked))
     assert metrics is not None
+    tell("frame level: baselines that never look at the picture")
+    rows += content_free_rows(truth, protocol, seed, resamples)
     result = Judgement(tuple(rows), per_video=metrics.per_video)
     result = _with_alarms(result, found, alarmed)
     if any(c.video.masks or c.video.tracks for c in found):
         tell("pixel and region level")
-        result = _with_places(result, found, {**ours, **baselines}, truth, resamples, seed)
+        fixed = fixed_scores({n: len(y) for n, y in truth.items()}, protocol)
+        result = _with_places(result, found, {**ours, **motion, **fixed}, truth, resamples, seed)
     else:
         result = _note(result, "No pixel or region results and no AUC by size: the data set has no masks or tracks at hand.")
     return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from normalcy.api import Progress
 from normalcy.api.baselines import BY_ROW, GLOBAL, Scores
-from normalcy.api.evaluation import min_max
 from normalcy.api.record import stamp
 from normalcy.api.version import version
 from normalcy.errors import OutputError
 from normalcy.scoring.motion import RowMotion, block_motion, fit_rows, motion_scores
-from normalcy.scoring.smooth import smooth
 from normalcy.video.source import VideoRef
 
 
@@ -54,12 +52,6 @@ def _whole_frame(ref: VideoRef) -> NDArray[np.float64]:
     """(1, N): where there is no normal video, there is nothing that a row could be compared with."""
     values = [float(blocks.mean()) for blocks in block_motion(ref)]
     return np.array([values[:1] + values or [0.0]])
-
-
-def post_processed(raw: Mapping[str, Scores], smoothing: str, sigma: Mapping[str, float], per_video: bool) -> dict[str, Scores]:
-    """The same smoothing and, with ``per_video``, the same min-max as the model's scores. sigma: frames, per video."""
-    smoothed = {m: {n: smooth(v, smoothing, sigma[n]) for n, v in videos.items()} for m, videos in raw.items()}
-    return {m: {n: min_max(v) for n, v in videos.items()} for m, videos in smoothed.items()} if per_video else smoothed
 
 
 def _key(ref: VideoRef, trained_on: object) -> str:

@@ -17,7 +17,8 @@ MACRO_NOTE = (
     "set beside `padded`, which flatters where videos are short or of one class (see the row `random`)."
 )
 SEED_NOTE = (
-    "With one seed the bracket is the 95 % interval over test videos, with several the mean and the lowest and highest seed."
+    "With one seed the bracket is the 95 % interval over test videos, with several the mean and the lowest and highest seed. "
+    "The bracket of `random` holds 95 % of its draws."
 )
 
 
@@ -219,7 +220,7 @@ def _size_grid(cells: Sequence[CellResult]) -> list[list[str]]:
             fused = [o.fused for o in c.outcomes]
             values = [_size(fused, b) for b, _ in bins]
             grid.append([c.row.label if c.row.untrained else c.row.id, str(c.outcomes[0].length), *values])
-    grid += [[name, "", *(_size([m], b) for b, _ in bins)] for name, m in first.beside.items()]
+    grid += [[name, "", *(_size([m], b) for b, _ in bins)] for name, m in first.beside.items() if m.sizes is not None]
     return grid
 
 

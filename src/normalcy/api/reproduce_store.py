@@ -31,7 +31,7 @@ class Measured:
     values: Mapping[str, float | None]
     """Metric name -> value."""
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """Metric name -> 95 % interval over videos, where there is one."""
+    """Metric name -> 95 % interval over videos (of the random baseline: of its draws), where there is one."""
     sizes: Mapping[str, Mapping[str, float | None]] | None = None
     """Size bin -> auc, low, high, frames, videos; None without masks."""
     peeked: str | None = None

@@ -153,7 +153,7 @@ def _draw(result: BenchmarkResult, page: str) -> None:
         table.add_row(row.name, *cells, style="bold" if row is rows[0] else None)
     more = [f"{TITLES.get(n, n)} {v:.3f}" for n, v in rows[0].values.items() if n not in SHOWN and v is not None]
     lines = [f"{rows[0].name}: {', '.join(more)}"] if more else []
-    lines += [f"every row: {rows[0].protocol}; below each figure its 95 % interval over videos"]
+    lines += [f"every row: {rows[0].protocol}; below each figure its 95 % interval over videos (random: of its draws)"]
     lines += [f"peeked: every row saw {rows[0].peeked}"] if rows[0].peeked else []
     console = Console(file=sys.stdout)
     console.print(head_text(result), highlight=False, markup=False)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from normalcy.api.baselines import content_free_rows
 from normalcy.api.benchmark_page import page
 from normalcy.api.evaluation import PEEKED, Protocol
 from normalcy.api.judge import FUSED, REGION, Case, Judgement, cases, judge
@@ -66,7 +67,7 @@ def labels(start: int, stop: int) -> np.ndarray:
 
 
 def run(cs: list[Case], **more: Any) -> Judgement:
-    settings: dict[str, Any] = {"protocol": PLAIN, "baselines": {}, "alarmed": True, "resamples": 20, "seed": 0}
+    settings: dict[str, Any] = {"protocol": PLAIN, "motion": {}, "alarmed": True, "resamples": 20, "seed": 0}
     return judge(cs, **{**settings, **more})
 
 
@@ -97,6 +98,8 @@ def test_perfect_scores_and_maps_are_perfect_everywhere(tmp_path: Path) -> None:
     assert 0.02 <= covered <= 0.08
     assert sizes[FUSED] == {"<0.5 %": None, "0.5-2 %": None, "2-8 %": 1.0, ">8 %": None}
     assert sizes[REGION]["2-8 %"] == 1.0
+    assert sizes["constant"]["2-8 %"] == 0.5
+    assert list(sizes) == [FUSED, "constant", "position", REGION]
     assert j.per_video == {"01": 1.0, "02": 1.0}
 
 
@@ -125,16 +128,19 @@ def test_each_readout_and_each_baseline_has_a_row(tmp_path: Path) -> None:
     good, bad = y.astype(float), 1.0 - y
     j = run(
         found(video(tmp_path, "01", good, y, {"density": good, "continuity": bad})),
-        baselines={"random": {"01": np.linspace(0, 1, N)}},
+        motion={"motion (global)": {"01": np.linspace(0, 1, N)}},
     )
-    assert [r.name for r in j.rows] == ["fused", "readout density", "readout continuity", "random"]
+    free = ["random (mean of 20)", "constant", "position"]
+    assert [r.name for r in j.rows] == ["fused", "readout density", "readout continuity", "motion (global)", *free]
+    assert j.rows[4:] == tuple(content_free_rows({"01": y}, PLAIN, 0, 20))
     assert [r.values["micro_auc"] for r in j.rows][:3] == [1.0, 1.0, 0.0]
     assert all(r.protocol == "train, unsmoothed" and r.peeked is None for r in j.rows)
 
 
 def test_single_readout_is_the_fused_score(tmp_path: Path) -> None:
     y = labels(10, 20)
-    assert [r.name for r in run(found(video(tmp_path, "01", y.astype(float), y))).rows] == ["fused"]
+    names = [r.name for r in run(found(video(tmp_path, "01", y.astype(float), y))).rows]
+    assert names[0] == "fused" and not any(n.startswith("readout") for n in names)
 
 
 def test_peeking_is_written_on_every_row(tmp_path: Path) -> None:
@@ -143,10 +149,10 @@ def test_peeking_is_written_on_every_row(tmp_path: Path) -> None:
     j = run(
         found(video(tmp_path, "01", y.astype(float), y)),
         protocol=peeked,
-        baselines={"constant": {"01": np.zeros(N)}},
+        motion={"motion (global)": {"01": np.zeros(N)}},
         alarmed=False,
     )
-    assert [r.peeked for r in j.rows] == [PEEKED, PEEKED]
+    assert [r.peeked for r in j.rows] == [PEEKED] * 5
     assert j.alarms is None
     assert any("no threshold" in n for n in j.notes)
 
@@ -184,7 +190,7 @@ def test_page_and_plain_values_hold_everything(tmp_path: Path) -> None:
     y, masks, maps = anomaly(10, 20)
     cs = found(video(tmp_path, "01", y.astype(float), y, events=(event(10, 19),), masks=masks, maps=maps))
     beside = {"motion (by row)": {"01": np.linspace(0, 1, N)}}
-    j = run(cs, baselines=beside, protocol=Protocol("per_video, unsmoothed", PEEKED))
+    j = run(cs, motion=beside, protocol=Protocol("per_video, unsmoothed", PEEKED))
     html = render_page(page("A set <b>", cs, j, beside, 0.5, [("data set", "made up")], ["incomplete copy"]))
     for text in ("A set &lt;b&gt;", "motion (by row)", "(peeked)", "incomplete copy", "2-8 %", "made up"):
         assert text in html

@@ -10,7 +10,7 @@ import pytest
 from fakes import moving_square_video, write_video
 from normalcy.api import motion_cache
 from normalcy.api.baselines import BY_ROW, GLOBAL
-from normalcy.api.motion_cache import post_processed, raw_motion
+from normalcy.api.motion_cache import raw_motion
 from normalcy.video.source import VideoRef
 
 
@@ -56,16 +56,3 @@ def test_without_normal_video_there_is_no_row_to_compare_with(tmp_path: Path) ->
     alone = raw_motion([], test, tmp_path / "kept")
     assert list(alone) == [GLOBAL]
     np.testing.assert_array_equal(alone[GLOBAL]["a"], raw_motion(test, test, tmp_path / "kept")[GLOBAL]["a"])
-
-
-def test_post_processing_smooths_first_and_normalises_then() -> None:
-    raw = {"m": {"a": np.array([0.0, 0.0, 9.0, 0.0, 0.0])}}
-    plain = post_processed(raw, "none", {"a": 0.0}, False)["m"]["a"]
-    np.testing.assert_array_equal(plain, raw["m"]["a"])
-    smooth = post_processed(raw, "gaussian", {"a": 1.0}, False)["m"]["a"]
-    assert smooth[1] > 0
-    both = post_processed(raw, "gaussian", {"a": 1.0}, True)["m"]["a"]
-    assert (both.min(), both.max()) == (0.0, 1.0)
-    np.testing.assert_allclose(both, (smooth - smooth.min()) / (smooth.max() - smooth.min()))
-    constant = post_processed({"m": {"a": np.ones(5)}}, "gaussian", {"a": 1.0}, True)["m"]["a"]
-    np.testing.assert_array_equal(constant, np.zeros(5))

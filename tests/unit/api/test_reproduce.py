@@ -205,7 +205,14 @@ def test_peeking_is_said_in_the_line_and_under_the_table() -> None:
 
 
 def test_baselines_stand_in_the_table() -> None:
-    assert "| random |  | 50.0 | 60.0 | 50.0 |  |" in to_markdown(result(cell(0.8)))
+    assert "| random (mean of 20) |  | 50.0 | 60.0 | 50.0 |  |" in to_markdown(result(cell(0.8)))
+
+
+def test_baseline_without_sizes_has_no_line_of_dashes_in_the_table_of_sizes() -> None:
+    sized = replace(OUTCOME, beside={**OUTCOME.beside, "constant": OUTCOME.fused})
+    text = to_markdown(result(CellResult("avenue", Row("CJ", "", ("CJ",)), None, (sized,))))
+    assert "AUC by size" in text
+    assert (text.count("| random (mean of 20) |"), text.count("| constant |")) == (1, 2)
 
 
 def test_undefined_figure_is_a_dash_and_no_number() -> None:

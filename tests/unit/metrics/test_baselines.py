@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from normalcy.errors import DataError
 from normalcy.metrics.auc import frame_metrics, padded_chance
-from normalcy.metrics.baselines import BASELINES, constant_scores, position_scores, random_scores
+from normalcy.metrics.baselines import constant_scores, position_scores, random_scores
 from normalcy.metrics.boxes import tracks_from_masks
 from normalcy.metrics.bysize import auc_by_size
 from normalcy.metrics.grid import mask_shares
@@ -41,10 +42,15 @@ def test_random_depends_on_seed_and_name_but_not_on_the_other_videos() -> None:
     assert (one["a"] != random_scores({"a": 10}, 4)["a"]).all()
 
 
-@pytest.mark.parametrize("name", BASELINES)
-def test_a_video_without_frames_is_an_error(name: str) -> None:
+def test_draws_of_one_seed_are_no_draws_of_the_next() -> None:
+    seen = {random_scores({"a": 1}, seed, draw)["a"][0] for seed in range(3) for draw in range(5)}
+    assert len(seen) == 15
+
+
+@pytest.mark.parametrize("make", [random_scores, constant_scores, position_scores])
+def test_a_video_without_frames_is_an_error(make: Callable[[dict[str, int]], object]) -> None:
     with pytest.raises(DataError, match="'a' has 0 frames"):
-        BASELINES[name]({"a": 0})
+        make({"a": 0})
 
 
 def test_position_earns_what_the_data_set_gives_away() -> None:
