@@ -127,14 +127,14 @@ class DecoderConfig(_Strict):
     freeze_encoder: bool = Field(True, description="Train the decoder alone")
 
 
-ReadoutName = Literal["psnr", "feature", "proxy", "density", "frame_density", "continuity", "motion"]
+ReadoutName = Literal["psnr", "feature", "proxy", "density", "frame_density", "continuity", "motion", "velocity"]
 
 
 class ScoringConfig(_Strict):
     """From features to a score for every frame."""
 
     readouts: tuple[ReadoutName, ...] = Field(
-        ("density", "frame_density", "continuity", "motion"),
+        ("density", "frame_density", "continuity", "motion", "velocity"),
         min_length=1,
         description="What the score is made of; see docs/method.md",
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from torch.nn import functional as F
 from normalcy.config import Config
 from normalcy.errors import ModelError
 from normalcy.scoring.density import PlaceGaussian, ZoneReservoir
+from normalcy.scoring.velocity import VelocityHistogram, flow, rarity
 from normalcy.scoring.windows import Windows, to_grid
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -197,6 +199,53 @@ class FrameDensity(Density):
         return super().maps(w).expand(-1, -1, *w.grid)
 
 
+class Velocity(_Plain):
+    """Rarity of the optical flow at its place, between the two middle frames of the window. No network.
+
+    Motion magnitude knows how much moves; this knows which way, how fast, and where that is usual (docs/method.md).
+    """
+
+    name = "velocity"
+
+    def __init__(self, cfg: Config) -> None:
+        super().__init__(cfg)
+        # A histogram needs less video than a density of many features, and lanes are narrow: zones of half the side.
+        self._zoning = (2 * cfg.scoring.bands, 2 * cfg.scoring.columns)
+        self._histogram = VelocityHistogram(*self._zoning)
+        self._table: NDArray[np.float32] | None = None
+
+    def _fields(self, w: Windows) -> list[NDArray[np.float32]]:
+        middle = w.length // 2
+        pairs = w.frames_NHWC[w.index_BT[:, middle - 1 : middle + 1]].cpu().numpy()
+        grey = [[cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in pair] for pair in pairs]
+        return [flow(before, after, w.grid) for before, after in grey]
+
+    def observe(self, w: Windows) -> None:
+        for field in self._fields(w):
+            self._histogram.add(field)
+
+    def fit(self) -> None:
+        self._table = self._histogram.table()
+
+    def maps(self, w: Windows) -> Tensor:
+        if self._table is None:
+            raise ModelError(f"readout {self.name} was not fitted on normal video")
+        maps = [rarity(field, self._table, *self._zoning) for field in self._fields(w)]
+        return torch.from_numpy(np.stack(maps)).unsqueeze(1).to(w.frames_NHWC.device)
+
+    def values(self, w: Windows, maps_BKhw: Tensor) -> Tensor:
+        # Rarity is conditioned on place already; standardising it by place again would reward zones where nothing moves.
+        flat = maps_BKhw[:, 0].flatten(1)
+        k = max(1, round(self.cfg.scoring.top * flat.shape[1]))
+        return flat.topk(k, dim=1).values.mean(dim=1)
+
+    def state(self) -> Arrays:
+        return {} if self._table is None else {"rarity": self._table}
+
+    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        self._table = np.array(arrays["rarity"])
+
+
 class Psnr(_Plain):
     """R1, eq. 9 and 10: each interior frame is decoded from the others; the frame with the largest MSE counts.
 
@@ -233,7 +282,9 @@ class Psnr(_Plain):
         return torch.stack(out, dim=1)
 
 
-READOUTS: dict[str, type[_Plain]] = {r.name: r for r in (Psnr, Feature, Proxy, Density, FrameDensity, Continuity, Motion)}
+READOUTS: dict[str, type[_Plain]] = {
+    r.name: r for r in (Psnr, Feature, Proxy, Density, FrameDensity, Continuity, Motion, Velocity)
+}
 
 
 def build_readouts(cfg: Config) -> list[Readout]:
