@@ -32,7 +32,7 @@ def test_every_frame_has_a_score(odd: Path, model_dir: Path, tmp_path: Path) -> 
     s = one(odd, model_dir, tmp_path)
     assert len(s.score) == 60
     assert s.time_s == pytest.approx(np.arange(60) / FPS, abs=1e-4)
-    assert list(s.readouts) == ["density", "continuity", "motion"]
+    assert list(s.readouts) == normalcy.load(model_dir, "cpu").names
     assert np.isfinite(s.score).all()
     assert s.score == pytest.approx(np.mean(list(s.readouts.values()), axis=0), abs=1e-4)
 
@@ -53,7 +53,7 @@ def test_events_file(odd: Path, model_dir: Path, tmp_path: Path) -> None:
     assert e["start_frame"] <= e["peak_frame"] <= e["end_frame"] and 28 <= e["peak_frame"] <= 47
     assert e["start_s"] == pytest.approx(e["start_frame"] / FPS, abs=1e-4)
     assert e["peak"] > found["threshold"]
-    assert e["readout"] in ("density", "continuity", "motion")
+    assert e["readout"] in normalcy.load(model_dir, "cpu").names
     x1, y1, x2, y2 = e["region"]
     assert 0 <= x1 < x2 <= 96 and 0 <= y1 < y2 <= 64
     assert video.peak == pytest.approx(max(read_scores(video.folder / "scores.csv").score), abs=1e-4)
