@@ -110,7 +110,7 @@ def test_avenue_version_73_without_h5py_says_what_to_install(tmp_path: Path, mon
     pytest.importorskip("h5py")
     truth = layouts.make_avenue(tmp_path, v73=True)
     monkeypatch.setitem(__import__("sys").modules, "h5py", None)
-    with pytest.raises(DataError, match=r"1_label\.mat.*pip install normalcy\[data\]"):
+    with pytest.raises(DataError, match=r"1_label\.mat.*pip install h5py"):
         load("avenue", truth.root).test[0].labels()
 
 
