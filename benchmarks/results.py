@@ -114,8 +114,11 @@ def main() -> None:
     p.add_argument("--preset", default="cpu")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     a = p.parse_args()
-    command = "python benchmarks/results.py " + shlex.join(
-        x for x in sys.argv[1:] if x not in (str(a.root), "--out", str(a.out))
+    seeds = " ".join(map(str, a.seeds))
+    settings = "".join(f" --set {shlex.quote(x)}" for x in a.set)
+    command = (
+        f"python benchmarks/results.py DATA_ROOT --sets {' '.join(a.sets)} --seeds {seeds} "
+        f"--preset {a.preset}{settings} --out OUT"
     )
     facts = machine("cpu")
     print(f"Hardware: {facts['processor']}, {facts['cores']} cores; PyTorch {facts['torch']}, Normalcy {facts['normalcy']}.\n")
