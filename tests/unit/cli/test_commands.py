@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -257,3 +258,17 @@ def test_config_schema_is_a_json_schema(run) -> None:
     assert code == 0
     assert schema["additionalProperties"] is False
     assert schema["$defs"]["ClipConfig"]["properties"]["length"]["minimum"] == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "want"), [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)]
+)
+def test_threads_wait_asleep_unless_told_otherwise(
+    given: dict[str, str], want: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "environ", {**os.environ, **given})
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert os.environ.get("GOMP_SPINCOUNT") == want
