@@ -27,6 +27,7 @@ SECTIONS = {
     "train": "train: optimisation of the encoder and the heads",
     "decoder": "decoder: stage 2",
     "scoring": "scoring: from features to a score for every frame",
+    "objects": "objects: where objects are, and their crops",
     "alarm": "alarm: from scores to events",
 }
 

@@ -151,6 +151,32 @@ class ScoringConfig(_Strict):
     precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16 is faster and changes scores slightly")
 
 
+class ObjectsConfig(_Strict):
+    """Where the objects are, and their crops. Used where something works on objects instead of whole frames."""
+
+    detector: Literal["motion", "onnx", "both", "file"] = Field(
+        "motion", description="motion: what moves, no weights; onnx: a YOLOX model; both: their union; file: boxes of your own"
+    )
+    weights: str | None = Field(
+        None, description="onnx, both: path of a YOLOX-layout .onnx file, or yolox_nano or yolox_tiny (downloaded once)"
+    )
+    boxes: str | None = Field(None, description="file: folder of NAME.csv or NAME.npz per video, or one such file")
+    min_score: Weight = Field(0.25, description="onnx, both, file: boxes that the detector is less sure of are left out")
+    nms: Weight = Field(0.5, description="onnx, both: of boxes that overlap by more (IoU) the surest stays")
+    short_side: int = Field(
+        480, ge=64, le=4096, description="onnx: frames are enlarged or shrunk to this short side, if the model takes any size"
+    )
+    tiles: int = Field(1, ge=1, le=8, description="onnx: frames are also searched in so many tiles each way, for small objects")
+    threads: int = Field(2, ge=1, le=256, description="onnx: threads")
+    min_area: float = Field(16.0, ge=0.0, description="motion: smaller regions are left out, square pixels")
+    motion_threshold: float = Field(
+        4.0, gt=0.0, le=100.0, description="motion: how far a pixel leaves the background, in standard deviations of noise"
+    )
+    side: int = Field(32, ge=16, le=512, description="Side of an object's crop in pixels")
+    margin: float = Field(0.2, ge=0.0, le=4.0, description="Share of a box's size that a crop shows beyond it, in all")
+    tracked: bool = Field(False, description="Crops follow the object's track; false: they stay where its box is")
+
+
 class AlarmConfig(_Strict):
     """When a run of high scores becomes an event."""
 
@@ -173,6 +199,7 @@ class Config(_Strict):
     train: TrainConfig = TrainConfig()
     decoder: DecoderConfig = DecoderConfig()
     scoring: ScoringConfig = ScoringConfig()
+    objects: ObjectsConfig = ObjectsConfig()
     alarm: AlarmConfig = AlarmConfig()
 
     @model_validator(mode="after")
