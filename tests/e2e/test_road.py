@@ -154,6 +154,7 @@ def test_train_score_evaluate(tmp_path: Path) -> None:
 def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo end to end on less video than it usually makes."""
     from normalcy.api import showcase
+    from normalcy.api.baselines import PICTURE
     from normalcy.errors import UsageError
 
     monkeypatch.setattr(showcase, "TRAIN_CLIPS", 2)
@@ -164,7 +165,7 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "demo"
     with own_cache(tmp_path / "cache"):
         r = normalcy.demo(out, preset="tiny", progress=lambda s, d, t, f: stages.append(s))
-    beside = ["random (mean of 20)", "constant", "position", "motion (global)", "motion (by row)"]
+    beside = ["random (mean of 20)", "constant", "position", *PICTURE]
     assert [row.name for row in r.rows] == ["normalcy", *beside]
     assert {"simulate", "train", "score", "evaluate", "motion baselines", "report"} == set(r.seconds)
     page = r.report.read_text(encoding="utf-8")

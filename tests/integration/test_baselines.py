@@ -1,4 +1,4 @@
-"""Motion baselines go through the model's smoothing, video by video."""
+"""The baselines that look at the picture go through the model's smoothing, video by video."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from normalcy.api.baselines import BY_ROW, GLOBAL, motion_scores
+from normalcy.api.baselines import PICTURE, motion_scores
 from normalcy.scoring.smooth import smooth
 from road import FPS
 
 
 def test_motion_scores(normal: Path, odd: Path) -> None:
     raw = motion_scores(normal, odd, "none", 0.0)
-    assert list(raw) == [GLOBAL, BY_ROW]
+    assert list(raw) == list(PICTURE)
     smoothed = motion_scores(normal, odd, "gaussian", 0.2)
     for method, videos in raw.items():
         assert list(videos) == ["odd"] and videos["odd"].shape == (60,)

@@ -12,6 +12,7 @@ import pytest
 
 import layouts
 from layouts import Truth
+from normalcy.api.baselines import PICTURE
 from normalcy.api.benchmark import BenchmarkResult, benchmark, table_text
 from normalcy.api.reproduce import reproduce
 from normalcy.config import load_config
@@ -67,7 +68,7 @@ def test_train_score_and_eval(layout: str, tmp_path: Path) -> None:
     assert {n: len((tmp_path / "out" / n / "scores.csv").read_text().splitlines()) - 1 for n in lengths} == lengths
     names = [r.name for r in result.judged.rows]
     assert names[0] == "fused"
-    assert {"random (mean of 20)", "constant", "position", "motion (global)", "motion (by row)"} < set(names)
+    assert {"random (mean of 20)", "constant", "position", *PICTURE} < set(names)
     one_class = {n for n, y in truth.labels.items() if y.min() == y.max()}
     assert {n for n, auc in result.judged.per_video.items() if auc is None} == one_class
     assert (result.judged.pixel is not None) == bool(truth.masks)
@@ -145,7 +146,7 @@ def test_a_table_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     outcomes = [json.loads(s) for s in lines]
     assert [o["readouts"] for o in outcomes] == [["density", "psnr"], ["density", "continuity"], ["density", "continuity"]]
     assert all("motion" in o["dropped"] for o in outcomes)
-    beside = {"motion (global)", "motion (by row)", "random (mean of 20)", "constant", "position"}
+    beside = {*PICTURE, "random (mean of 20)", "constant", "position"}
     assert set(outcomes[0]["beside"]) == beside
     models = {p: p.stat().st_mtime_ns for p in (tmp_path / "out" / "cells").glob("*/model/model.safetensors")}
     assert len(models) == 3

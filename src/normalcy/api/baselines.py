@@ -1,4 +1,5 @@
-"""Scores that a method has to beat: how much moves (no learning), and those that never look at the picture.
+"""Scores that a method has to beat: how much moves and how far two frames tell the one between (no learning), and those that
+never look at the picture.
 
 All of them go through the same smoothing as the method, since smoothing and the ends of videos earn something by themselves.
 """
@@ -17,8 +18,7 @@ from normalcy.metrics.auc import frame_metrics
 from normalcy.metrics.baselines import DRAWS, FIXED, RANDOM, mean_row, random_scores
 from normalcy.metrics.bootstrap import bootstrap
 from normalcy.metrics.table import ResultRow, frame_row
-from normalcy.scoring.motion import fit_rows
-from normalcy.scoring.motion import motion_scores as motion_of
+from normalcy.scoring.motion import change_scores, fit_rows
 from normalcy.scoring.smooth import smooth
 from normalcy.video.reader import probe
 from normalcy.video.source import expand_all
@@ -27,6 +27,9 @@ Scores = dict[str, NDArray[np.float64]]
 """Video name -> (N,) scores, higher = more abnormal."""
 
 GLOBAL, BY_ROW = "motion (global)", "motion (by row)"
+INTERPOLATION, INTERPOLATION_BY_ROW = "interpolation (global)", "interpolation (by row)"
+PICTURE = (GLOBAL, BY_ROW, INTERPOLATION, INTERPOLATION_BY_ROW)
+"""The baselines that look at the picture, as :func:`normalcy.scoring.motion.change_scores` gives them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +51,18 @@ def motion_scores(
     sigma_s: float = 0.5,
     progress: Progress | None = None,
 ) -> dict[str, Scores]:
-    """Motion magnitude of test videos: over the whole frame, and by image row in units of the training videos.
+    """Motion magnitude and interpolation error of test videos: over the whole frame, and by image row in units of the training
+    videos.
 
     smoothing, sigma_s: as ``scoring.smoothing`` and ``scoring.sigma_s`` (seconds). Returns method -> video -> (N,) scores.
     Raises SourceError or VideoError for a video that cannot be read.
     """
     rows = fit_rows(expand_all(listed(train_sources)))
-    found: dict[str, Scores] = {GLOBAL: {}, BY_ROW: {}}
+    found: dict[str, Scores] = {method: {} for method in PICTURE}
     refs = expand_all(listed(test_sources))
     for i, ref in enumerate(refs):
         sigma = sigma_s * probe(ref).fps
-        for method, values in zip((GLOBAL, BY_ROW), motion_of(ref, rows), strict=True):
+        for method, values in zip(PICTURE, change_scores(ref, rows), strict=True):
             found[method][ref.name] = smooth(values, smoothing, sigma)
         if progress is not None:
             progress("motion baselines", i + 1, len(refs), {})

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from normalcy.api import Progress
-from normalcy.api.baselines import BY_ROW, Scores, post_processed
+from normalcy.api.baselines import BY_ROW, INTERPOLATION_BY_ROW, Scores, post_processed
 from normalcy.api.benchmark_page import page
 from normalcy.api.evaluation import protocol_of
 from normalcy.api.judge import Case, Judgement, cases, judge
@@ -144,7 +144,7 @@ def run_benchmark(
     judged = judge(found, protocol, motion, rest.value is not None, resamples, seed, tell)
     notes = list(data.notes)
     if BY_ROW not in motion:
-        notes.append(f"No baseline {BY_ROW}: it needs the training videos, and none are there.")
+        notes.append(f"No baselines {BY_ROW} and {INTERPOLATION_BY_ROW}: they need the training videos, and none are there.")
     result = BenchmarkResult(
         dataset=data.name,
         title=catalogue.entry(data.name).title,

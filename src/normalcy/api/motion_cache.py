@@ -1,4 +1,4 @@
-"""Motion magnitude of a data set's test videos, kept on disk per video: it is the same for every model judged on them."""
+"""Motion and interpolation error of a data set's test videos, kept on disk: they are the same for every model judged there."""
 
 from __future__ import annotations
 
@@ -12,25 +12,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normalcy.api import Progress
-from normalcy.api.baselines import BY_ROW, GLOBAL, Scores
+from normalcy.api.baselines import GLOBAL, INTERPOLATION, PICTURE, Scores
 from normalcy.api.record import stamp
 from normalcy.api.version import version
 from normalcy.errors import OutputError
-from normalcy.scoring.motion import RowMotion, block_motion, fit_rows, motion_scores
+from normalcy.scoring.motion import Rows, change_scores, fit_rows
 from normalcy.video.source import VideoRef
+
+FORMAT = 2
+"""Raised whenever what is measured changes; older files are then not found again."""
 
 
 def raw_motion(
     train: Sequence[VideoRef], test: Sequence[VideoRef], folder: Path, progress: Progress | None = None
 ) -> dict[str, Scores]:
-    """Motion of each test video, not smoothed: over the whole frame, and by image row in units of the training videos.
+    """Motion and interpolation error of each test video, not smoothed: over the whole frame, and by image row in units of the
+    training videos.
 
-    ``folder`` keeps one file per finished video. Without training videos the second is left out.
+    ``folder`` keeps one file per finished video. Without training videos those by row are left out: there is nothing that a
+    row could be compared with.
     Returns method -> video -> (N,) scores. Raises SourceError, VideoError, TrainingError, OutputError.
     """
     trained_on = [stamp(r) for r in train]
-    rows: RowMotion | None = None
-    found: dict[str, Scores] = {GLOBAL: {}, **({BY_ROW: {}} if train else {})}
+    rows: Rows | None = None
+    found: dict[str, Scores] = {method: {} for method in (PICTURE if train else (GLOBAL, INTERPOLATION))}
     for i, ref in enumerate(test):
         if progress is not None:
             progress("motion baselines", i, len(test), {})
@@ -39,7 +44,7 @@ def raw_motion(
         if values is None:
             if rows is None and train:
                 rows = fit_rows(train)
-            values = np.stack(motion_scores(ref, rows)) if rows is not None else _whole_frame(ref)
+            values = change_scores(ref, rows)
             _keep(path, values)
         for method, v in zip(found, values, strict=True):
             found[method][ref.name] = v
@@ -48,14 +53,8 @@ def raw_motion(
     return found
 
 
-def _whole_frame(ref: VideoRef) -> NDArray[np.float64]:
-    """(1, N): where there is no normal video, there is nothing that a row could be compared with."""
-    values = [float(blocks.mean()) for blocks in block_motion(ref)]
-    return np.array([values[:1] + values or [0.0]])
-
-
 def _key(ref: VideoRef, trained_on: object) -> str:
-    marks = json.dumps([version(), stamp(ref), trained_on], sort_keys=True)
+    marks = json.dumps([version(), FORMAT, stamp(ref), trained_on], sort_keys=True)
     return hashlib.sha256(marks.encode()).hexdigest()[:24]
 
 

@@ -1,4 +1,4 @@
-"""Motion of a data set's videos: measured once, post-processed like the model's scores."""
+"""Motion and interpolation error of a data set's videos: measured once, post-processed like the model's scores."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from fakes import moving_square_video, write_video
 from normalcy.api import motion_cache
-from normalcy.api.baselines import BY_ROW, GLOBAL
+from normalcy.api.baselines import BY_ROW, GLOBAL, INTERPOLATION, PICTURE
 from normalcy.api.motion_cache import raw_motion
 from normalcy.video.source import VideoRef
 
@@ -22,13 +22,11 @@ def ref(folder: Path, name: str, seed: int, frames: int = 12, speed: float = 2.0
 def test_each_video_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train, test = [ref(tmp_path, "n", 0)], [ref(tmp_path, "a", 1), ref(tmp_path, "b", 2)]
     first = raw_motion(train, test, tmp_path / "kept")
-    assert {m: {n: len(v) for n, v in videos.items()} for m, videos in first.items()} == {
-        GLOBAL: {"a": 12, "b": 12},
-        BY_ROW: {"a": 12, "b": 12},
-    }
+    lengths = {m: {n: len(v) for n, v in videos.items()} for m, videos in first.items()}
+    assert lengths == {m: {"a": 12, "b": 12} for m in PICTURE}
     with monkeypatch.context() as patch:
         patch.setattr(motion_cache, "fit_rows", None)
-        patch.setattr(motion_cache, "motion_scores", None)
+        patch.setattr(motion_cache, "change_scores", None)
         again = raw_motion(train, test, tmp_path / "kept")
     for method, videos in first.items():
         for name, values in videos.items():
@@ -54,5 +52,7 @@ def test_damaged_file_is_measured_again(tmp_path: Path) -> None:
 def test_without_normal_video_there_is_no_row_to_compare_with(tmp_path: Path) -> None:
     test = [ref(tmp_path, "a", 1)]
     alone = raw_motion([], test, tmp_path / "kept")
-    assert list(alone) == [GLOBAL]
-    np.testing.assert_array_equal(alone[GLOBAL]["a"], raw_motion(test, test, tmp_path / "kept")[GLOBAL]["a"])
+    assert list(alone) == [GLOBAL, INTERPOLATION]
+    both = raw_motion(test, test, tmp_path / "kept")
+    for method in alone:
+        np.testing.assert_array_equal(alone[method]["a"], both[method]["a"])
