@@ -80,6 +80,7 @@ class HeadsConfig(_Strict):
     projection: int = Field(128, ge=4, le=2048, description="Dimensions of P3's output")
     hidden: int = Field(128, ge=0, le=4096, description="Hidden units of each head; 0 = one linear layer")
     keep_time: bool = Field(False, description="P2 keeps the time axis instead of the paper's pooling over time")
+    classes: int = Field(80, ge=1, le=10_000, description="Class scores of the detector, for the distillation task")
 
 
 class TasksConfig(_Strict):
@@ -89,15 +90,23 @@ class TasksConfig(_Strict):
     localisation: Weight = Field(1.0, description="w2, discontinuity localisation (DL), eq. 2")
     estimation: Weight = Field(1.0, description="w3, missing frame estimation (MFE), eq. 3-7")
     frame_prediction: Weight = Field(0.0, description="Frame prediction baseline (FP of Table 2): intensity + gradient loss")
+    arrow: Weight = Field(0.0, description="Arrow of time [11], at object level: is the clip played backward?")
+    irregularity: Weight = Field(0.0, description="Motion irregularity [11], at object level: do frames lie at uneven steps?")
+    middle: Weight = Field(0.0, description="Middle frame of the object [11], painted from the features of the others")
+    distillation: Weight = Field(0.0, description="The detector's class scores [11], told from the object's middle frame")
     omega: Weight = Field(0.5, description="Motion (triplet) against appearance (contrastive) in eq. 3")
     gamma: float = Field(0.5, gt=0.0, le=2.0, description="Margin of the triplet term; the paper gives none")
     tau: float = Field(0.1, gt=0.0, le=10.0, description="Temperature of the contrastive term")
 
     @model_validator(mode="after")
     def _any(self) -> TasksConfig:
-        if not any((self.continuity, self.localisation, self.estimation, self.frame_prediction)):
+        if not any(v for k, v in self if k not in ("omega", "gamma", "tau")):
             raise ValueError("every task is switched off; give at least one a weight above 0")
         return self
+
+
+OBJECT_TASKS = ("arrow", "irregularity", "middle", "distillation")
+"""Tasks of the multi-task backbone [11] (Georgescu et al., CVPR 2021), which are about clips of objects."""
 
 
 class TrainConfig(_Strict):
@@ -191,6 +200,10 @@ class Config(_Strict):
 
     preset: str = Field("cpu", description="The preset this configuration started from")
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything random")
+    level: Literal["frame", "object", "both"] = Field(
+        "frame",
+        description="What is looked at: places of the frame, the objects in it, or both, fused; see docs/object-level.md",
+    )
     input: InputConfig = InputConfig()
     clip: ClipConfig = ClipConfig()
     encoder: EncoderConfig = EncoderConfig()
@@ -208,6 +221,12 @@ class Config(_Strict):
             raise ValueError("readout psnr needs a decoder: set decoder.steps above 0")
         if self.clip.length < 4 and self.heads.keep_time:
             raise ValueError("heads.keep_time needs clip.length of at least 4")
+        if self.level == "frame":
+            alone = [n for n in OBJECT_TASKS if getattr(self.tasks, n)]
+            if alone:
+                raise ValueError(f"tasks.{alone[0]} is a task about objects: set level=object or both")
+        if self.level != "frame" and (self.tasks.frame_prediction or self.decoder.steps):
+            raise ValueError("frame prediction and the decoder of the psnr readout exist at level=frame only")
         return self
 
 

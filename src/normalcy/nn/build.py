@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from normalcy.config import Config
 from normalcy.errors import ConfigError
-from normalcy.nn.decoder import Decoder
+from normalcy.nn.decoder import Decoder, Painter
 from normalcy.nn.encoder import Encoder, frozen_statistics
 from normalcy.nn.heads import Heads
 from normalcy.nn.i3d import ENDPOINTS, I3D
@@ -42,17 +42,31 @@ def build_encoder(cfg: Config) -> Encoder:
 
 
 class Network(nn.Module):
-    """F with its heads, and the decoder where the configuration asks for one."""
+    """F with its heads, and decoder and painter where the configuration asks for them."""
 
     def __init__(self, cfg: Config) -> None:
         super().__init__()
         self.cfg = cfg
         self.encoder = build_encoder(cfg)
         h = cfg.heads
-        self.heads = Heads(self.encoder.channels, cfg.clip.length, h.projection, h.hidden, h.keep_time)
+        t = cfg.tasks
+        classes = h.classes if t.distillation > 0 else 0
+        self.heads = Heads(
+            self.encoder.channels,
+            cfg.clip.length,
+            h.projection,
+            h.hidden,
+            h.keep_time,
+            t.arrow > 0,
+            t.irregularity > 0,
+            classes,
+        )
         self.decoder: Decoder | None = None
         if cfg.decoder.steps > 0 or cfg.tasks.frame_prediction > 0:
             self.decoder = Decoder(self.encoder.channels, self.encoder.stride[1], cfg.decoder.width, cfg.clip.length)
+        self.painter: Painter | None = None
+        if t.middle > 0:
+            self.painter = Painter(self.encoder.channels, self.encoder.stride[1], cfg.decoder.width)
 
     def features(self, x_BTHWC: Tensor) -> Tensor:
         """Features f_BDthw of clips (B, T, H, W, 3), uint8 or float in [0, 1]. Any T >= 1."""
@@ -79,7 +93,7 @@ class Network(nn.Module):
         return estimate
 
     def parameter_counts(self) -> dict[str, int]:
-        """Parameters of encoder, heads and (where there is one) decoder."""
+        """Parameters of encoder, heads and (where there are any) decoder and painter."""
         return {name: sum(p.numel() for p in part.parameters()) for name, part in self.named_children()}
 
 

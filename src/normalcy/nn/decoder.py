@@ -92,3 +92,28 @@ class Decoder(nn.Module):
         # The sum in the frames' own precision: under autocast the residual may be bfloat16, the picture must not be.
         residual: Tensor = self.out(x)
         return (before_B3HW + after_B3HW) * 0.5 + residual.to(before_B3HW.dtype)
+
+
+class Painter(nn.Module):
+    """Paints the middle frame of an object's clip from the features of the other frames, and from nothing else.
+
+    The middle-box task of [11]: no picture reaches it beside the features, unlike Decoder, whose neighbouring frames carry
+    most of what is to be painted. dim: D. stride: pixels per feature place, a power of two. width: channels of the widest
+    layer.
+    """
+
+    def __init__(self, dim: int, stride: int, width: int) -> None:
+        super().__init__()
+        levels = stride.bit_length() - 1
+        if stride < 1 or 2**levels != stride:
+            raise ValueError(f"painting needs a stride that is a power of two, got {stride}")
+        self.enter = nn.Conv2d(dim, width, 1)
+        widths = [max(width >> i, min(width, _NARROWEST)) for i in range(levels + 1)]
+        self.up = nn.Sequential(*(_Up(a, b) for a, b in pairwise(widths)))
+        self.out = nn.Conv2d(widths[-1], 3, 3, padding=1)
+
+    def forward(self, f_BDthw: Tensor, size: tuple[int, int]) -> Tensor:
+        """RGB (B, 3, H, W) in [0, 1] with size = (H, W), at most the features' places times the stride."""
+        x = self.up(F.relu(self.enter(f_BDthw.mean(dim=2))))[..., : size[0], : size[1]]
+        painted: Tensor = torch.sigmoid(self.out(x).float())
+        return painted

@@ -36,15 +36,33 @@ class Heads(nn.Module):
     dim: D of the features. length: T of the continuous clip. projection: P, dimensions of P3's output.
     hidden: hidden units of each head, 0 for one linear layer. keep_time: P2 averages over space alone, brings the time
     axis to T - 1 positions and classifies from all of them; False is the paper's pooling over time.
+    arrow, irregularity, classes: the heads of the multi-task backbone of [11], made only where asked for (classes > 0: so
+    many class scores of a detector are distilled), so that a model without them has no weights for them.
     """
 
-    def __init__(self, dim: int, length: int, projection: int, hidden: int, keep_time: bool = False) -> None:
+    def __init__(
+        self,
+        dim: int,
+        length: int,
+        projection: int,
+        hidden: int,
+        keep_time: bool = False,
+        arrow: bool = False,
+        irregularity: bool = False,
+        classes: int = 0,
+    ) -> None:
         super().__init__()
         self.length = length
         self.keep_time = keep_time
         self.p1 = _classifier(dim, 2, hidden)
         self.p2 = _classifier(dim * (length - 1) if keep_time else dim, length - 2, hidden)
         self.p3 = _classifier(dim, projection, hidden)
+        if arrow:
+            self.p4 = _classifier(dim, 2, hidden)
+        if irregularity:
+            self.p5 = _classifier(dim, 2, hidden)
+        if classes:
+            self.p6 = _classifier(dim, classes, hidden)
 
     def continuity(self, f_BDthw: Tensor, pool: Pool = None) -> Tensor:
         """P1: logits (B, 2), class 1 = discontinuous; with pool (B, 2, h, w)."""
@@ -57,6 +75,18 @@ class Heads(nn.Module):
     def project(self, f_BDthw: Tensor, pool: Pool = None) -> Tensor:
         """P3: embedding (B, P), not normalised (the cosine is); with pool (B, P, h, w)."""
         return _classify(self.p3, _pooled(f_BDthw, pool))
+
+    def arrow(self, f_BDthw: Tensor) -> Tensor:
+        """Arrow of time: logits (B, 2), class 1 = played backward."""
+        return _classify(self.p4, _pooled(f_BDthw, None))
+
+    def irregularity(self, f_BDthw: Tensor) -> Tensor:
+        """Motion irregularity: logits (B, 2), class 1 = frames at uneven steps."""
+        return _classify(self.p5, _pooled(f_BDthw, None))
+
+    def distil(self, f_BDthw: Tensor) -> Tensor:
+        """The detector's class scores as told from the features: (B, K) in [0, 1]."""
+        return torch.sigmoid(_classify(self.p6, _pooled(f_BDthw, None)))
 
     def _timed(self, f_BDthw: Tensor, pool: Pool) -> Tensor:
         if pool is None:

@@ -12,17 +12,11 @@ from torch import Tensor
 from normalcy.config import Config
 from normalcy.errors import TrainingError
 from normalcy.nn import losses
-from normalcy.nn.build import Network, frozen_statistics
-from normalcy.nn.inputs import picture, to_input
+from normalcy.nn.build import Network
+from normalcy.nn.inputs import picture
+from normalcy.nn.tasks import TASKS, Batch, Passes, without_frame
 
-Batch = dict[str, Tensor]
-"""v (B, T, h, w, 3) uint8, c the same or one frame shorter, m (B,), scene (B,): see normalcy.data.clips."""
-
-
-def without_frame(v_BTHWC: Tensor, m: Tensor) -> Tensor:
-    """V_d: each clip without its frame m. (B, T, ...) -> (B, T-1, ...)."""
-    order = torch.arange(v_BTHWC.shape[1] - 1, device=m.device)[None]
-    return v_BTHWC[torch.arange(len(m), device=m.device)[:, None], order + (order >= m[:, None])]
+__all__ = ["Batch", "DecoderTask", "ProxyTask", "without_frame"]
 
 
 class _Task(LightningModule):
@@ -82,60 +76,15 @@ class ProxyTask(_Task):
 
     def terms(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """(joint loss, every task's loss and accuracy). Losses carry gradients, accuracies do not."""
-        w, heads = self.cfg.tasks, self.network.heads
-        v, c, m = batch["v"], batch["c"], batch["m"]
+        passes = Passes(self.network, batch)
         terms: dict[str, Tensor] = {}
         extra: dict[str, Tensor] = {}
-        if w.continuity or w.localisation or w.estimation:
-            f_d, f_c = self._clip_features(without_frame(v, m), c)
-            if w.continuity:
-                l_d, l_c = heads.continuity(f_d), heads.continuity(f_c)
-                terms["continuity"] = losses.continuity_loss(l_d, l_c)
-                right = torch.cat([l_d.argmax(dim=1) == 1, l_c.argmax(dim=1) == 0])
-                extra["continuity_accuracy"] = right.float().mean()
-            if w.localisation:
-                logits = heads.localise(f_d)
-                terms["localisation"] = losses.localisation_loss(logits, m)
-                extra["localisation_accuracy"] = (logits.argmax(dim=1) == m - 1).float().mean()
-            if w.estimation:
-                terms["estimation"], extra["estimation_accuracy"] = self._estimation(f_d, f_c, batch)
-        if w.frame_prediction:
-            terms["frame_prediction"] = self._prediction(v)
-        weights = {n: getattr(w, n) for n in terms}
+        for name, task in TASKS.items():
+            if getattr(self.cfg.tasks, name):
+                terms[name], more = task.loss(passes)
+                extra |= more
+        weights = {n: getattr(self.cfg.tasks, n) for n in terms}
         return losses.joint_loss(terms, weights), {**{f"{n}_loss": t for n, t in terms.items()}, **extra}
-
-    def _clip_features(self, d: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        if d.shape[1] == c.shape[1]:  # one pass; batch statistics then see both kinds alike
-            both = self._encode(torch.cat([d, c]))
-            return both[: len(d)], both[len(d) :]
-        return self._encode(d), self._encode(c)
-
-    def _encode(self, x_BTHWC: Tensor) -> Tensor:
-        f: Tensor = self.network.encoder(_laid_out(to_input(x_BTHWC, self.cfg.input.channels)))
-        return f
-
-    def _estimation(self, f_d: Tensor, f_c: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Equation 3, and how often the missing frame is nearer to V_d than V_c is (chance: half)."""
-        w, heads = self.cfg.tasks, self.network.heads
-        rows = torch.arange(len(batch["m"]), device=batch["m"].device)
-        single = batch["v"][rows, batch["m"]].unsqueeze(1)
-        with frozen_statistics(self.network.encoder):
-            f_m = self._encode(single)
-        z_d, z_m, z_c = heads.project(f_d), heads.project(f_m), heads.project(f_c)
-        scene = batch["scene"]
-        other = scene[:, None] != scene[None, :]
-        # One scene in the batch: other clips stand in for "other scenes".
-        other |= ~other.any(dim=1, keepdim=True) & ~torch.eye(len(scene), dtype=torch.bool, device=scene.device)
-        loss = losses.estimation_loss(z_d, z_m, z_c, w.omega, w.gamma, w.tau, other)
-        with torch.no_grad():
-            cos = torch.nn.functional.cosine_similarity
-            nearer = cos(z_d.float(), z_m.float()) > cos(z_d.float(), z_c.float())
-        return loss, nearer.float().mean()
-
-    def _prediction(self, v: Tensor) -> Tensor:
-        last = torch.full((len(v),), v.shape[1] - 1, dtype=torch.long, device=v.device)
-        estimate, target = self.network.estimate(v, last), picture(v[:, -1])
-        return losses.intensity_loss(estimate, target) + losses.gradient_loss(estimate, target)
 
 
 class DecoderTask(_Task):
@@ -168,7 +117,3 @@ class DecoderTask(_Task):
         ratio = intensity.detach() / losses.intensity_loss(between, target).clamp_min(1e-8)
         self._report({"loss": loss, "against_interpolation": ratio}, prefix)
         return loss
-
-
-def _laid_out(x_BCTHW: Tensor) -> Tensor:
-    return x_BCTHW.contiguous(memory_format=torch.channels_last_3d)

@@ -1,0 +1,295 @@
+"""The self-supervised tasks: for each its loss on a training batch and its score of a clip. Nothing here knows Lightning.
+
+Continuity judgment, discontinuity localisation and missing frame estimation are the paper's. Arrow of time, motion
+irregularity, the middle frame and distillation are those of the multi-task backbone that its starred rows build on
+(Georgescu et al., "Anomaly Detection in Video via Self-Supervised and Multi-Task Learning", CVPR 2021), for clips of objects.
+A score is of whole clips, (B,), higher is more abnormal unless ``two_sided``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from normalcy.config import TasksConfig
+from normalcy.nn import losses
+from normalcy.nn.build import Network, frozen_statistics
+from normalcy.nn.inputs import picture, to_input
+
+Batch = Mapping[str, Tensor]
+"""v (B, T, h, w, 3) uint8, c the same or one frame shorter, m (B,), scene (B,): see normalcy.data.clips. Clips of objects may
+bring ``irregular`` (as v, frames at uneven steps) and ``teacher`` (B, K), the detector's class scores."""
+Terms = tuple[Tensor, dict[str, Tensor]]
+"""A loss, and figures without gradient that tell how well the task is solved."""
+
+
+def without_frame(v_BTHWC: Tensor, m: Tensor) -> Tensor:
+    """V_d: each clip without its frame m. (B, T, ...) -> (B, T-1, ...)."""
+    order = torch.arange(v_BTHWC.shape[1] - 1, device=m.device)[None]
+    return v_BTHWC[torch.arange(len(m), device=m.device)[:, None], order + (order >= m[:, None])]
+
+
+class Passes:
+    """One training batch and the passes through F that its tasks share; each is run when a task first asks for it.
+
+    Clips of one length go through F together, so that batch statistics see all kinds of them alike.
+    """
+
+    def __init__(self, network: Network, batch: Batch) -> None:
+        self.network, self.batch = network, batch
+        self.weights: TasksConfig = network.cfg.tasks
+
+    def encode(self, x_BTHWC: Tensor) -> Tensor:
+        """F of clips (B, T, h, w, 3)."""
+        x_BCTHW = to_input(x_BTHWC, self.network.cfg.input.channels)
+        f: Tensor = self.network.encoder(x_BCTHW.contiguous(memory_format=torch.channels_last_3d))
+        return f
+
+    @cached_property
+    def _short(self) -> dict[str, Tensor]:
+        w, b = self.weights, self.batch
+        clips: dict[str, Tensor] = {}
+        if w.continuity or w.localisation or w.estimation:
+            clips |= {"d": without_frame(b["v"], b["m"]), "c": b["c"]}
+        if w.middle:
+            clips["rest"] = without_frame(b["v"], torch.full_like(b["m"], b["v"].shape[1] // 2))
+        return self._together(clips)
+
+    @cached_property
+    def _whole(self) -> dict[str, Tensor]:
+        w, b = self.weights, self.batch
+        clips = {"v": b["v"]}
+        if w.arrow:
+            clips["backward"] = b["v"].flip(1)
+        if w.irregularity:
+            clips["irregular"] = b["irregular"]
+        return self._together(clips)
+
+    def _together(self, clips: dict[str, Tensor]) -> dict[str, Tensor]:
+        """F of all clips, those of the same length in one pass."""
+        out: dict[str, Tensor] = {}
+        for length in dict.fromkeys(x.shape[1] for x in clips.values()):
+            names = [n for n, x in clips.items() if x.shape[1] == length]
+            f = self.encode(torch.cat([clips[n] for n in names]))
+            out |= dict(zip(names, torch.split(f, [len(clips[n]) for n in names]), strict=True))
+        return out
+
+    @property
+    def d(self) -> Tensor:
+        """F(V_d)."""
+        return self._short["d"]
+
+    @property
+    def c(self) -> Tensor:
+        """F(V_c)."""
+        return self._short["c"]
+
+    @property
+    def rest(self) -> Tensor:
+        """F of V without its middle frame."""
+        return self._short["rest"]
+
+    @property
+    def v(self) -> Tensor:
+        """F(V), for the tasks about whole clips."""
+        return self._whole["v"]
+
+    @property
+    def backward(self) -> Tensor:
+        """F of V played backward."""
+        return self._whole["backward"]
+
+    @property
+    def irregular(self) -> Tensor:
+        """F of a clip whose frames lie at uneven steps."""
+        return self._whole["irregular"]
+
+    def single(self, m: Tensor) -> Tensor:
+        """F of frame m of each V alone; its statistics stay out of batch normalisation."""
+        rows = torch.arange(len(m), device=m.device)
+        with frozen_statistics(self.network.encoder):
+            return self.encode(self.batch["v"][rows, m].unsqueeze(1))
+
+
+class ScoredClips(Protocol):
+    """What a score reads: intact clips and the passes through F on demand (normalcy.scoring.windows.Windows)."""
+
+    network: Network
+    length: int
+
+    @property
+    def clips_BTHWC(self) -> Tensor: ...
+    @property
+    def full(self) -> Tensor: ...
+    def dropped(self, t: int) -> Tensor: ...
+    def single(self, t: int) -> Tensor: ...
+
+
+class Task:
+    """One proxy task. name: its weight in ``tasks.*``."""
+
+    name = ""
+    two_sided = False
+    """A score that is unusually low is a sign too: fast objects are easier to localise than normal ones."""
+
+    def loss(self, p: Passes) -> Terms:
+        """Loss of a training batch, mean over its clips."""
+        raise NotImplementedError
+
+    def score(self, w: ScoredClips, teacher_BK: Tensor | None = None) -> Tensor:
+        """(B,) how badly the task is solved on each clip. teacher_BK: the detector's class scores, where it has any."""
+        raise NotImplementedError
+
+
+def _odds(logits_B2: Tensor) -> Tensor:
+    return logits_B2[:, 1] - logits_B2[:, 0]
+
+
+def _accuracy(zero_B2: Tensor, one_B2: Tensor) -> Tensor:
+    return torch.cat([zero_B2.argmax(dim=1) == 0, one_B2.argmax(dim=1) == 1]).float().mean()
+
+
+class Continuity(Task):
+    """P1, eq. 1: is a frame missing? Score: log-odds of "discontinuous" on the intact clip."""
+
+    name = "continuity"
+
+    def loss(self, p: Passes) -> Terms:
+        l_d, l_c = p.network.heads.continuity(p.d), p.network.heads.continuity(p.c)
+        return losses.continuity_loss(l_d, l_c), {"continuity_accuracy": _accuracy(l_c, l_d)}
+
+    def score(self, w: ScoredClips, teacher_BK: Tensor | None = None) -> Tensor:
+        return _odds(w.network.heads.continuity(w.full))
+
+
+class Localisation(Task):
+    """P2, eq. 2: which frame is missing? Score: mean over the interior frames of -log p(the one that was taken out)."""
+
+    name = "localisation"
+    two_sided = True
+
+    def loss(self, p: Passes) -> Terms:
+        logits, m = p.network.heads.localise(p.d), p.batch["m"]
+        right = (logits.argmax(dim=1) == m - 1).float().mean()
+        return losses.localisation_loss(logits, m), {"localisation_accuracy": right}
+
+    def score(self, w: ScoredClips, teacher_BK: Tensor | None = None) -> Tensor:
+        heads = w.network.heads
+        miss = [-F.log_softmax(heads.localise(w.dropped(t)), dim=1)[:, t - 1] for t in range(1, w.length - 1)]
+        return torch.stack(miss).mean(dim=0)
+
+
+class Estimation(Task):
+    """P3, eq. 3: the missing frame in feature space. Score: mean cosine distance between estimated and real frame."""
+
+    name = "estimation"
+    two_sided = True
+
+    def loss(self, p: Passes) -> Terms:
+        w, heads = p.weights, p.network.heads
+        f_m = p.single(p.batch["m"])
+        z_d, z_m, z_c = heads.project(p.d), heads.project(f_m), heads.project(p.c)
+        scene = p.batch["scene"]
+        other = scene[:, None] != scene[None, :]
+        # One scene in the batch: other clips stand in for "other scenes".
+        other |= ~other.any(dim=1, keepdim=True) & ~torch.eye(len(scene), dtype=torch.bool, device=scene.device)
+        loss = losses.estimation_loss(z_d, z_m, z_c, w.omega, w.gamma, w.tau, other)
+        with torch.no_grad():  # how often the missing frame is nearer to V_d than V_c is (chance: half)
+            nearer = F.cosine_similarity(z_d.float(), z_m.float()) > F.cosine_similarity(z_d.float(), z_c.float())
+        return loss, {"estimation_accuracy": nearer.float().mean()}
+
+    def score(self, w: ScoredClips, teacher_BK: Tensor | None = None) -> Tensor:
+        project = w.network.heads.project
+        far = [1.0 - F.cosine_similarity(project(w.dropped(t)), project(w.single(t)), dim=1) for t in range(1, w.length - 1)]
+        return torch.stack(far).mean(dim=0)
+
+
+class FramePrediction(Task):
+    """The baseline of Table 2: the last frame from those before. Its score is the readout psnr."""
+
+    name = "frame_prediction"
+
+    def loss(self, p: Passes) -> Terms:
+        v = p.batch["v"]
+        last = torch.full((len(v),), v.shape[1] - 1, dtype=torch.long, device=v.device)
+        estimate, target = p.network.estimate(v, last), picture(v[:, -1])
+        return losses.intensity_loss(estimate, target) + losses.gradient_loss(estimate, target), {}
+
+
+class Arrow(Task):
+    """Arrow of time: is the clip played backward? Score: log-odds of "backward" on the clip as it is."""
+
+    name = "arrow"
+
+    def loss(self, p: Passes) -> Terms:
+        forward, backward = p.network.heads.arrow(p.v), p.network.heads.arrow(p.backward)
+        return losses.continuity_loss(backward, forward), {"arrow_accuracy": _accuracy(forward, backward)}
+
+    def score(self, w: ScoredClips, teacher_BK: Tensor | None = None) -> Tensor:
+        return _odds(w.network.heads.arrow(w.full))
+
+
+class Irregularity(Task):
+    """Motion irregularity: do frames lie at uneven steps? Score: log-odds of "irregular" on the regular clip."""
+
+    name = "irregularity"
+
+    def loss(self, p: Passes) -> Terms:
+        even, uneven = p.network.heads.irregularity(p.v), p.network.heads.irregularity(p.irregular)
+        return losses.continuity_loss(uneven, even), {"irregularity_accuracy": _accuracy(even, uneven)}
+
+    def score(self, w: ScoredClips, teacher_BK: Tensor | None = None) -> Tensor:
+        return _odds(w.network.heads.irregularity(w.full))
+
+
+class Middle(Task):
+    """The middle frame of the object from the others, painted from features alone. Score: mean absolute error."""
+
+    name = "middle"
+
+    def loss(self, p: Passes) -> Terms:
+        middle = picture(p.batch["v"][:, p.batch["v"].shape[1] // 2])
+        return F.l1_loss(_painter(p.network)(p.rest, middle.shape[-2:]), middle), {}
+
+    def score(self, w: ScoredClips, teacher_BK: Tensor | None = None) -> Tensor:
+        middle = picture(w.clips_BTHWC[:, w.length // 2])
+        painted: Tensor = _painter(w.network)(w.dropped(w.length // 2), middle.shape[-2:])
+        return (painted - middle).abs().mean(dim=(1, 2, 3))
+
+
+def _painter(network: Network) -> Any:
+    if network.painter is None:
+        raise ValueError("this network paints no middle frame: its task 'middle' was switched off")
+    return network.painter
+
+
+class Distillation(Task):
+    """The detector's class scores, told from the middle frame alone. Score: mean absolute difference to the detector."""
+
+    name = "distillation"
+
+    def loss(self, p: Passes) -> Terms:
+        m = torch.full_like(p.batch["m"], p.batch["v"].shape[1] // 2)
+        told, teacher = p.network.heads.distil(p.single(m)), p.batch["teacher"]
+        known = (teacher > 0).any(dim=1)  # boxes of the motion detector come without class scores
+        same = (told.argmax(dim=1) == teacher.argmax(dim=1))[known].float().sum() / known.sum().clamp_min(1)
+        far = (told - teacher).abs().mean(dim=1)
+        return torch.where(known, far, 0.0).sum() / known.sum().clamp_min(1), {"distillation_accuracy": same.detach()}
+
+    def score(self, w: ScoredClips, teacher_BK: Tensor | None = None) -> Tensor:
+        if teacher_BK is None:
+            raise ValueError("distillation needs a detector with class scores")
+        told_BK = w.network.heads.distil(w.single(w.length // 2))
+        return (told_BK - teacher_BK).abs().mean(dim=1)
+
+
+TASKS: dict[str, Task] = {
+    t.name: t
+    for t in (Continuity(), Localisation(), Estimation(), FramePrediction(), Arrow(), Irregularity(), Middle(), Distillation())
+}
+"""Every task by its weight's name in ``tasks.*``, in the order of their losses."""

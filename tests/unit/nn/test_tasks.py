@@ -1,0 +1,161 @@
+"""The tasks of the multi-task backbone: what each loss asks for, and what each score says of a clip."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from normalcy.config import Config, load_config
+from normalcy.errors import ConfigError
+from normalcy.nn.build import Network
+from normalcy.nn.tasks import TASKS, Passes, without_frame
+from normalcy.scoring.windows import Windows
+
+T, SIDE, B, K = 5, 32, 8, 3
+BACKBONE = ("arrow", "irregularity", "middle", "distillation")
+
+
+def config(*on: str) -> Config:
+    off = [f"tasks.{n}=0" for n in ("continuity", "localisation", "estimation") if n not in on]
+    sets = ["level=object", f"clip.length={T}", f"heads.classes={K}", *off, *(f"tasks.{n}=1" for n in on)]
+    return load_config("tiny", environ={}, sets=sets)
+
+
+def gliding(steps: tuple[float, ...], x0: float, bright: int = 255) -> np.ndarray:
+    """(T, SIDE, SIDE, 3): a square that lies at x0 + each of steps."""
+    out = np.full((len(steps), SIDE, SIDE, 3), 30, np.uint8)
+    for frame, dx in zip(out, steps, strict=True):
+        x = round(x0 + dx)
+        frame[12:20, x : x + 8] = bright
+    return out
+
+
+def batch(seed: int) -> dict[str, Tensor]:
+    rng = np.random.default_rng(seed)
+    starts = rng.integers(1, 4, B)
+    v = np.stack([gliding((0, 2, 4, 6, 8), x, 255 if i % 2 else 140) for i, x in enumerate(starts)])
+    irregular = np.stack([gliding((0, 6, 8, 16, 18), x) for x in starts])
+    teacher = np.stack([[0.9, 0.1, 0.0] if i % 2 else [0.0, 0.1, 0.9] for i in range(B)]).astype(np.float32)
+    return {
+        "v": torch.from_numpy(v),
+        "c": torch.from_numpy(v[::-1, : T - 1].copy()),
+        "m": torch.from_numpy(rng.integers(1, T - 1, B)),
+        "scene": torch.arange(B) % 2,
+        "irregular": torch.from_numpy(irregular),
+        "teacher": torch.from_numpy(teacher),
+    }
+
+
+def clips(network: Network, v: Tensor) -> Windows:
+    return Windows(network, v.flatten(0, 1), torch.arange(len(v) * T).view(-1, T))
+
+
+def trained(name: str, steps: int = 60) -> Network:
+    torch.manual_seed(0)
+    network = Network(config(name)).train()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
+    for i in range(steps):
+        loss, _ = TASKS[name].loss(Passes(network, batch(i)))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return network.eval()
+
+
+def score(name: str, network: Network, v: Tensor, teacher: Tensor | None = None) -> Tensor:
+    with torch.inference_mode():
+        return TASKS[name].score(clips(network, v), teacher)
+
+
+def test_the_arrow_of_time_is_learned() -> None:
+    network, b = trained("arrow"), batch(1000)
+    assert (score("arrow", network, b["v"].flip(1)) > score("arrow", network, b["v"])).all()
+
+
+def test_uneven_steps_are_learned() -> None:
+    network, b = trained("irregularity"), batch(1000)
+    assert (score("irregularity", network, b["irregular"]) > score("irregularity", network, b["v"])).all()
+
+
+def test_class_scores_are_learned_from_the_middle_frame_alone() -> None:
+    network, b = trained("distillation", 120), batch(1000)
+    right = score("distillation", network, b["v"], b["teacher"])
+    wrong = score("distillation", network, b["v"], b["teacher"].flip(1))
+    assert (right < wrong).all()
+    changed = b["v"].clone()
+    changed[:, [0, 1, 3, 4]] = 0
+    assert torch.equal(score("distillation", network, changed, b["teacher"]), right)
+
+
+def test_boxes_without_class_scores_teach_nothing() -> None:
+    network = Network(config("distillation")).train()
+    b = batch(0)
+    b["teacher"][:4] = 0.0
+    loss, _ = TASKS["distillation"].loss(Passes(network, b))
+    m = torch.full((B,), T // 2)
+    told = network.heads.distil(Passes(network, b).single(m))
+    torch.testing.assert_close(loss, (told - b["teacher"]).abs()[4:].mean())
+    b["teacher"][:] = 0.0
+    assert TASKS["distillation"].loss(Passes(network, b))[0].item() == 0.0
+
+
+def test_the_middle_frame_is_painted_from_the_others() -> None:
+    """Its score is the mean absolute error, and what is painted does not change with the middle frame itself."""
+    network, b = trained("middle", 80), batch(1000)
+    flat = torch.full_like(b["v"], 30)
+    painted = network.painter
+    assert painted is not None
+    dropped = clips(network, b["v"]).dropped(2)
+    with torch.inference_mode():
+        picture = painted(dropped, (SIDE, SIDE))
+        by_hand = (picture - b["v"][:, 2].permute(0, 3, 1, 2) / 255.0).abs().mean(dim=(1, 2, 3))
+    torch.testing.assert_close(score("middle", network, b["v"]), by_hand)
+    odd = b["v"].clone()
+    odd[:, 2] = 255 - odd[:, 2]
+    assert (score("middle", network, odd) > by_hand).all()
+    assert by_hand.mean() < 0.5 * (flat[:, 2] / 255.0 - 0.5).abs().mean()  # better than painting grey
+
+
+@pytest.mark.parametrize("name", [n for n in TASKS if n != "frame_prediction"])
+def test_every_task_has_a_finite_loss_and_a_score_for_each_clip(name: str) -> None:
+    network, b = Network(config(name)).train(), batch(0)
+    loss, figures = TASKS[name].loss(Passes(network, b))
+    loss.backward()
+    assert math.isfinite(loss.item()) and all(0.0 <= float(v) <= 1.0 for v in figures.values())
+    grads = [p.grad for p in network.encoder.parameters()]
+    assert any(g is not None and bool((g != 0).any()) for g in grads)
+    value = score(name, network.eval(), b["v"], b["teacher"])
+    assert value.shape == (B,) and torch.isfinite(value).all()
+
+
+def test_together_they_share_two_passes_over_whole_and_shortened_clips() -> None:
+    network = Network(config("continuity", "localisation", "estimation", *BACKBONE)).train()
+    lengths: list[int] = []
+    network.encoder.register_forward_hook(lambda m, x, y: lengths.append(x[0].shape[2]))
+    p = Passes(network, batch(0))
+    for name in ("continuity", "localisation", "arrow", "irregularity", "middle"):
+        TASKS[name].loss(p)
+    assert sorted(lengths) == [T - 1, T]
+
+
+def test_without_frame_takes_out_the_one_frame_of_each_clip() -> None:
+    v = torch.arange(2 * T).view(2, T)
+    assert without_frame(v, torch.tensor([1, 3])).tolist() == [[0, 2, 3, 4], [5, 6, 7, 9]]
+
+
+def test_heads_exist_only_for_tasks_that_are_on() -> None:
+    plain = Network(load_config("tiny", environ={})).state_dict()
+    assert not any(n.startswith(("heads.p4", "heads.p5", "heads.p6", "painter")) for n in plain)
+    whole = Network(config(*BACKBONE)).state_dict()
+    for part in ("heads.p4", "heads.p5", "heads.p6", "painter"):
+        assert any(n.startswith(part) for n in whole)
+
+
+@pytest.mark.parametrize("name", BACKBONE)
+def test_they_need_the_object_level(name: str) -> None:
+    with pytest.raises(ConfigError, match="level=object"):
+        load_config("tiny", environ={}, sets=[f"tasks.{name}=1"])
