@@ -22,8 +22,6 @@ from normalcy.api.scoring import load
 from normalcy.data import catalogue
 from normalcy.data.base import Dataset
 from normalcy.errors import DataError, NormalcyError, UsageError
-from normalcy.metrics.bysize import SizeMetrics
-from normalcy.metrics.table import ResultRow
 from normalcy.nn.bundle import CONFIG
 from normalcy.nn.files import write_files
 from normalcy.training.run import fit
@@ -213,7 +211,7 @@ def _outcome(
 ) -> Outcome:
     extra = json.loads((model_dir / CONFIG).read_text(encoding="utf-8"))["extra"]
     sizes = result.judged.sizes
-    measured = {r.name: _measured(r, sizes.get(r.name)) for r in result.judged.rows}
+    measured = {r.name: Measured.of(r, sizes.get(r.name)) for r in result.judged.rows}
     ours = {n: m for n, m in measured.items() if n == FUSED or n.startswith("readout ")}
     train_frames = sum(int(v["frames"]) for v in extra["trained_on"])
     return Outcome(
@@ -243,17 +241,6 @@ def _outcome(
         command=command,
         finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
-
-
-def _measured(row: ResultRow, sizes: SizeMetrics | None) -> Measured:
-    bounds = {k: (i.low, i.high) for k, i in row.intervals.items() if i.low is not None and i.high is not None}
-    bins: dict[str, dict[str, float | None]] | None = None
-    if sizes is not None:
-        bins = {
-            b.name: {"auc": b.auc, "low": b.interval.low, "high": b.interval.high, "frames": b.frames, "videos": b.videos}
-            for b in sizes.bins
-        }
-    return Measured(dict(row.values), bounds, bins, row.peeked)
 
 
 def _command(

@@ -80,8 +80,16 @@ def configure(table: Table, row: Row, preset: str, sets: Sequence[str], seed: in
     if "FP" in row.tasks:
         flags["decoder.steps"] = 0  # its decoder is trained with the encoder, to predict the last frame
     if row.untrained:
-        flags |= {"train.lr": CONTROL_LR, "train.steps": min(CONTROL_STEPS, base.train.steps)}
+        flags |= control_flags(base)
     return Cell(row, load_config(preset, sets=sets, flags=flags), dropped, added)
+
+
+def control_flags(base: Config) -> dict[str, object]:
+    """Settings that make a configuration its own control: encoder and heads stay as they were drawn, all else is the same.
+
+    A decoder, if there is one, is trained all the same, on features of the encoder as drawn.
+    """
+    return {"train.lr": CONTROL_LR, "train.steps": min(CONTROL_STEPS, base.train.steps)}
 
 
 def suited_readouts(base: Config, tasks: Sequence[Task]) -> tuple[tuple[str, ...], dict[str, str], dict[str, str]]:

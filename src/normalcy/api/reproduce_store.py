@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from normalcy.api.jsonl import append_line, read_lines, strange
 from normalcy.api.record import stamp
 from normalcy.config import Config
 from normalcy.data.base import Dataset
-from normalcy.errors import DataError, OutputError
+from normalcy.metrics.bysize import SizeMetrics
+from normalcy.metrics.table import ResultRow
 from normalcy.video.source import VideoRef
 
 FILE = "results.jsonl"
@@ -36,6 +37,18 @@ class Measured:
     """Size bin -> auc, low, high, frames, videos; None without masks."""
     peeked: str | None = None
     """What its protocol looked at that a live system cannot know."""
+
+    @classmethod
+    def of(cls, row: ResultRow, sizes: SizeMetrics | None) -> Measured:
+        """A row of a judgement, and its AUC by size where there is one."""
+        bounds = {k: (i.low, i.high) for k, i in row.intervals.items() if i.low is not None and i.high is not None}
+        bins: dict[str, dict[str, float | None]] | None = None
+        if sizes is not None:
+            bins = {
+                b.name: {"auc": b.auc, "low": b.interval.low, "high": b.interval.high, "frames": b.frames, "videos": b.videos}
+                for b in sizes.bins
+            }
+        return cls(dict(row.values), bounds, bins, row.peeked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,54 +133,18 @@ def _size(ref: VideoRef) -> list[int]:
 
 
 def read_outcomes(folder: Path) -> dict[str, Outcome]:
-    """Fingerprint -> finished cell. A last line that a kill cut short is passed over; it has no line end.
-
-    Raises DataError for a line that is none of ours.
-    """
+    """Fingerprint -> finished cell. Raises DataError for a line that is none of ours."""
     path = folder / FILE
-    if not path.exists():
-        return {}
     found: dict[str, Outcome] = {}
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-    except (OSError, UnicodeDecodeError) as e:
-        raise DataError(f"{path}: cannot be read: {e}") from e
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for number, value in read_lines(path):
         try:
-            outcome = Outcome.from_dict(json.loads(line))
-        except (ValueError, KeyError, TypeError) as e:
-            what = f"line {number} is not a result of this version ({e})"
-            raise DataError(f"{path}: {what}; remove it, or use another folder") from e
+            outcome = Outcome.from_dict(value)
+        except (KeyError, TypeError) as e:
+            raise strange(path, number, e) from e
         found[outcome.fingerprint] = outcome
     return found
 
 
 def append_outcome(folder: Path, outcome: Outcome) -> None:
     """Add one line and see it on disk. Raises OutputError."""
-    path = folder / FILE
-    line = json.dumps(outcome.to_dict(), allow_nan=False) + "\n"
-    try:
-        with path.open("a+b") as f:
-            _drop_torn_line(f.fileno())
-            f.write(line.encode())
-            f.flush()
-            os.fsync(f.fileno())
-    except OSError as e:
-        raise OutputError(f"{path}: cannot be written: {e.strerror or e}") from e
-
-
-def _drop_torn_line(fd: int) -> None:
-    """Cut off what follows the last line end."""
-    size = os.fstat(fd).st_size
-    position = size
-    while position > 0:
-        step = min(4096, position)
-        at = os.pread(fd, step, position - step).rfind(b"\n")
-        if at >= 0:
-            position = position - step + at + 1
-            break
-        position -= step
-    if position < size:
-        os.ftruncate(fd, position)
+    append_line(folder / FILE, outcome.to_dict())
