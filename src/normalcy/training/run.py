@@ -18,7 +18,6 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 
 from normalcy.clips.sampling import step_at
 from normalcy.config import Config
-from normalcy.data.clips import ClipSampler
 from normalcy.data.split import Piece, split
 from normalcy.errors import ConfigError, NormalcyError, OutputError, TrainingError, UsageError
 from normalcy.nn.build import Network, channels_last
@@ -26,14 +25,14 @@ from normalcy.nn.bundle import CONFIG, save_bundle
 from normalcy.nn.device import pick_device
 from normalcy.nn.files import write_files
 from normalcy.nn.weights import load_kinetics
-from normalcy.training.calibration import calibrate
 from normalcy.training.callbacks import Checkpoints, Progress, Reporter
 from normalcy.training.card import card
-from normalcy.training.feed import Feed, loader
+from normalcy.training.feed import Feed, Sampler, loader
+from normalcy.training.level import FrameLevel, Level
 from normalcy.training.precision import choose_precision
 from normalcy.training.tasks import DecoderTask, ProxyTask, _Task
 from normalcy.video.cache import CachedVideo, open_cache
-from normalcy.video.reader import probe, working_size
+from normalcy.video.reader import probe
 from normalcy.video.source import VideoRef
 
 VALIDATION_BATCHES = 4
@@ -69,11 +68,13 @@ def fit(
     resume: bool = False,
     force: bool = False,
     progress: Progress | None = None,
+    level: Level | None = None,
 ) -> TrainResult:
     """Train on normal video and write a model folder.
 
     refs: the videos. out: the model folder; checkpoints and logs live in it while training runs. device: auto, cpu, cuda.
-    resume: go on from the last checkpoint in ``out``. force: replace a finished model there.
+    resume: go on from the last checkpoint in ``out``. force: replace a finished model there. level: what is looked at, whole
+    frames if not given.
     Raises KeyboardInterrupt after Ctrl-C, with a checkpoint written; TrainingError, ConfigError, UsageError as the names say.
     """
     where = pick_device(device)
@@ -83,9 +84,11 @@ def fit(
     if cfg.train.threads is not None:
         torch.set_num_threads(cfg.train.threads)
     clock = _Clock()
+    level = FrameLevel() if level is None else level
     try:
-        videos, failed = _decode(refs, cfg, progress)
+        refs, videos, failed = _decode(refs, cfg, level, progress)
         fit_on, held = _divide(videos, cfg)
+        samplers = level.samplers(refs, videos, fit_on, held, cfg, progress)
     except BaseException:
         _take_back(out)
         raise
@@ -100,14 +103,14 @@ def fit(
         if cfg.encoder.weights is not None:
             load_kinetics(network.encoder, cfg.encoder.weights)  # type: ignore[arg-type]
         channels_last(network)
-        stages = _Stages(cfg, out, where, videos, fit_on, held, resume, progress)
+        stages = _Stages(cfg, out, where, *samplers, resume, progress)
         stages.run("encoder", ProxyTask(network), cfg.train.steps, cfg.train.batch)
         clock.lap("train")
         if cfg.decoder.steps:
             stages.run("decoder", DecoderTask(network), cfg.decoder.steps, cfg.decoder.batch)
             clock.lap("decoder")
 
-    model = calibrate(network.to(where).eval(), cfg, videos, fit_on, held, progress)
+    model = level.calibrate(network.to(where).eval(), cfg, videos, fit_on, held, progress)
     clock.lap("calibrate")
     arrays, scalars = model.state()
     facts = {
@@ -180,14 +183,21 @@ def _take_back(out: Path) -> None:
             out.rmdir()
 
 
-def _decode(refs: Sequence[VideoRef], cfg: Config, progress: Progress | None) -> tuple[list[CachedVideo], dict[str, str]]:
-    """Decode into the frame cache. A video that cannot be read is left out and named; with none left, its error is raised."""
+def _decode(
+    refs: Sequence[VideoRef], cfg: Config, level: Level, progress: Progress | None
+) -> tuple[list[VideoRef], list[CachedVideo], dict[str, str]]:
+    """Decode into the frame cache: (sources that could be read, their frames, the others with the reason).
+
+    With none left, the error is raised.
+    """
+    used: list[VideoRef] = []
     videos: list[CachedVideo] = []
     failed: dict[str, str] = {}
     for i, ref in enumerate(refs):
         try:
             info = probe(ref)
-            videos.append(open_cache(ref, working_size(info.width, info.height, cfg.input)))
+            videos.append(open_cache(ref, level.size(info.width, info.height, cfg)))
+            used.append(ref)
         except NormalcyError as e:
             if len(refs) == 1:
                 raise
@@ -196,7 +206,7 @@ def _decode(refs: Sequence[VideoRef], cfg: Config, progress: Progress | None) ->
             progress("decode", i + 1, len(refs), {})
     if not videos:
         raise TrainingError("no video could be read: " + "; ".join(failed.values()))
-    return videos, failed
+    return used, videos, failed
 
 
 def _divide(videos: Sequence[CachedVideo], cfg: Config) -> tuple[list[Piece], list[Piece]]:
@@ -218,17 +228,14 @@ class _Stages:
         cfg: Config,
         out: Path,
         device: torch.device,
-        videos: Sequence[CachedVideo],
-        fit_on: Sequence[Piece],
-        held: Sequence[Piece],
+        sampler: Sampler,
+        held: Sampler,
         resume: bool,
         progress: Progress | None,
     ) -> None:
         self._cfg, self._out, self._device = cfg, out, device
         self._resume, self._progress = resume, progress
-        frames = [v.frames for v in videos]
-        self._sampler = ClipSampler(frames, fit_on, cfg.clip, cfg.train.crop, cfg.seed)
-        self._held = ClipSampler(frames, held, cfg.clip, cfg.train.crop, cfg.seed + 1)
+        self._sampler, self._held = sampler, held
         self.figures: dict[str, float] = {}
         self.history: dict[str, list[dict[str, float]]] = {}
         self.precision = "fp32"

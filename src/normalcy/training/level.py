@@ -1,0 +1,96 @@
+"""What training looks at: whole frames, or (normalcy.objects.level, which plugs in here) the objects in them.
+
+run.fit() is the same for both; a level says at which size video is decoded, what a batch is drawn from, and how the trained
+network is calibrated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from normalcy.config import Config
+from normalcy.data.clips import ClipSampler
+from normalcy.data.split import Piece
+from normalcy.nn.build import Network
+from normalcy.scoring.threshold import Threshold
+from normalcy.training.calibration import calibrate
+from normalcy.training.callbacks import Progress
+from normalcy.training.feed import Sampler
+from normalcy.video.cache import CachedVideo
+from normalcy.video.reader import working_size
+from normalcy.video.source import VideoRef
+
+
+class Calibrated(Protocol):
+    """A trained network with everything fitted, ready to be stored."""
+
+    threshold: Threshold | None
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """(arrays, scalars) for the model folder."""
+        ...
+
+
+class Level(Protocol):
+    """What fit() needs to know of what it looks at."""
+
+    def size(self, width: int, height: int, cfg: Config) -> tuple[int, int]:
+        """(width, height) that a video of this size is decoded to."""
+        ...
+
+    def samplers(
+        self,
+        refs: Sequence[VideoRef],
+        videos: Sequence[CachedVideo],
+        fit_on: Sequence[Piece],
+        held: Sequence[Piece],
+        cfg: Config,
+        progress: Progress | None,
+    ) -> tuple[Sampler, Sampler]:
+        """(training, validation) batches. refs: the videos' sources, one for each. Raises TrainingError where nothing can be
+        drawn."""
+        ...
+
+    def calibrate(
+        self,
+        network: Network,
+        cfg: Config,
+        videos: Sequence[CachedVideo],
+        fit_on: Sequence[Piece],
+        held: Sequence[Piece],
+        progress: Progress | None,
+    ) -> Calibrated:
+        """The trained network, calibrated on normal video."""
+        ...
+
+
+class FrameLevel:
+    """Whole frames: crops drawn where things move, maps over place."""
+
+    def size(self, width: int, height: int, cfg: Config) -> tuple[int, int]:
+        return working_size(width, height, cfg.input)
+
+    def samplers(
+        self,
+        refs: Sequence[VideoRef],
+        videos: Sequence[CachedVideo],
+        fit_on: Sequence[Piece],
+        held: Sequence[Piece],
+        cfg: Config,
+        progress: Progress | None,
+    ) -> tuple[Sampler, Sampler]:
+        frames = [v.frames for v in videos]
+        fit = ClipSampler(frames, fit_on, cfg.clip, cfg.train.crop, cfg.seed)
+        return fit, ClipSampler(frames, held, cfg.clip, cfg.train.crop, cfg.seed + 1)
+
+    def calibrate(
+        self,
+        network: Network,
+        cfg: Config,
+        videos: Sequence[CachedVideo],
+        fit_on: Sequence[Piece],
+        held: Sequence[Piece],
+        progress: Progress | None,
+    ) -> Calibrated:
+        return calibrate(network, cfg, videos, fit_on, held, progress)
