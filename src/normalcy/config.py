@@ -10,7 +10,7 @@ import difflib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -160,6 +160,13 @@ class ScoringConfig(_Strict):
     precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16 is faster and changes scores slightly")
 
 
+ObjectReadoutName = Literal[
+    "continuity", "localisation", "estimation", "arrow", "irregularity", "middle", "distillation", "density", "flow"
+]
+OBJECT_READOUTS: tuple[ObjectReadoutName, ...] = get_args(ObjectReadoutName)
+"""What can be read off an object: the score of each task, the density of its features, its motion."""
+
+
 class ObjectsConfig(_Strict):
     """Where the objects are, and their crops. Used where something works on objects instead of whole frames."""
 
@@ -184,6 +191,12 @@ class ObjectsConfig(_Strict):
     side: int = Field(32, ge=16, le=512, description="Side of an object's crop in pixels")
     margin: float = Field(0.2, ge=0.0, le=4.0, description="Share of a box's size that a crop shows beyond it, in all")
     tracked: bool = Field(False, description="Crops follow the object's track; false: they stay where its box is")
+    resolution: int = Field(360, ge=32, le=4096, description="Crops are cut from frames shrunk to at most this short side")
+    stride: int = Field(1, ge=1, le=64, description="Clip frames between two frames whose objects are scored")
+    sizes: int = Field(3, ge=1, le=16, description="Size classes of objects, beside scoring.bands, that normal is kept for")
+    readouts: tuple[ObjectReadoutName, ...] | None = Field(
+        None, min_length=1, description="What an object's score is made of; null: every task that is on, density and flow"
+    )
 
 
 class AlarmConfig(_Strict):
@@ -227,6 +240,11 @@ class Config(_Strict):
                 raise ValueError(f"tasks.{alone[0]} is a task about objects: set level=object or both")
         if self.level != "frame" and (self.tasks.frame_prediction or self.decoder.steps):
             raise ValueError("frame prediction and the decoder of the psnr readout exist at level=frame only")
+        for name in self.objects.readouts or ():
+            if name not in ("density", "flow") and not getattr(self.tasks, name):
+                raise ValueError(f"objects.readouts names {name}, and tasks.{name} is off")
+        if self.tasks.distillation and self.objects.detector == "motion":
+            raise ValueError("tasks.distillation needs a detector with class scores: objects.detector=onnx, both or file")
         return self
 
 

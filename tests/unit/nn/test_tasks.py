@@ -21,7 +21,14 @@ BACKBONE = ("arrow", "irregularity", "middle", "distillation")
 
 def config(*on: str) -> Config:
     off = [f"tasks.{n}=0" for n in ("continuity", "localisation", "estimation") if n not in on]
-    sets = ["level=object", f"clip.length={T}", f"heads.classes={K}", *off, *(f"tasks.{n}=1" for n in on)]
+    sets = [
+        "level=object",
+        f"clip.length={T}",
+        f"heads.classes={K}",
+        "objects.detector=file",
+        *off,
+        *(f"tasks.{n}=1" for n in on),
+    ]
     return load_config("tiny", environ={}, sets=sets)
 
 
