@@ -174,7 +174,7 @@ class ObjectsConfig(_Strict):
         "motion", description="motion: what moves, no weights; onnx: a YOLOX model; both: their union; file: boxes of your own"
     )
     weights: str | None = Field(
-        None, description="onnx, both: path of a YOLOX-layout .onnx file, or yolox_nano or yolox_tiny (downloaded once)"
+        None, description="onnx, both: path of a YOLOX-layout .onnx file, or yolox_nano (downloaded once)"
     )
     boxes: str | None = Field(None, description="file: folder of NAME.csv or NAME.npz per video, or one such file")
     min_score: Weight = Field(0.25, description="onnx, both, file: boxes that the detector is less sure of are left out")

@@ -39,7 +39,31 @@ class Detector(Protocol):
         ...
 
 
-DETECTORS: dict[str, Callable[[ObjectsConfig], Detector]] = {}
+def _motion(cfg: ObjectsConfig) -> Detector:
+    from normalcy.objects.motion import MotionDetector
+
+    return MotionDetector(cfg)
+
+
+def _onnx(cfg: ObjectsConfig) -> Detector:
+    from normalcy.objects.yolox import YoloxDetector
+
+    return YoloxDetector(cfg)
+
+
+def _both(cfg: ObjectsConfig) -> Detector:
+    from normalcy.objects.merge import MergedDetector
+
+    return MergedDetector(_onnx(cfg), _motion(cfg))
+
+
+def _file(cfg: ObjectsConfig) -> Detector:
+    from normalcy.objects.given import GivenBoxes
+
+    return GivenBoxes(cfg)
+
+
+DETECTORS: dict[str, Callable[[ObjectsConfig], Detector]] = {"motion": _motion, "onnx": _onnx, "both": _both, "file": _file}
 
 
 def build_detector(cfg: ObjectsConfig) -> Detector:

@@ -1,0 +1,159 @@
+"""Objects by what moves: no weights, and no list of classes that a thing has to be on.
+
+The background is the median of samples of the last half minute; what differs from it by more than the noise at its place
+does not belong to the scene. Frame differences say what moved lately. A region counts where both agree, so that neither the
+hole that a leaving object tears into the background nor a parked car stays an object for ever.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from normalcy.config import ObjectsConfig
+from normalcy.objects.boxes import NO_CLASS, Boxes
+
+WORK_SIDE = 360
+"""Frames whose short side is longer are shrunk to this first."""
+MEMORY_S = 30.0
+"""Seconds that the background's samples reach back."""
+SAMPLES = 24
+SETTLE_S = 6.0
+"""So long the background may still hold objects, and only what itself moved lately counts, pixel by pixel."""
+RECENT_S = 0.5
+"""An object that stands still is kept for so long after it last moved."""
+FLOOR = 14.0
+"""Grey levels below which no difference to the background counts, however clean the camera."""
+MOVE_FLOOR = 8.0
+"""The same for the difference to the frame before."""
+JOIN = (1 / 120, 1 / 40)
+"""Gaps within an object, across and down, that are closed: shares of the short side. Less across: people walk side by side."""
+MOVED = 0.1
+"""Share of a region that must have moved lately."""
+CHANGED = 0.6
+"""Where more than this share of the frame differs from the background, the light or the camera changed: start anew."""
+CONTRAST = 48.0
+"""Mean difference in grey levels at which a region's score is about two thirds."""
+
+Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+class MotionDetector:
+    """Connected regions that differ from the background and moved lately. Class -1, score by contrast."""
+
+    name = "motion"
+
+    def __init__(self, cfg: ObjectsConfig) -> None:
+        self._cfg = cfg
+        self.reset()
+
+    @property
+    def key(self) -> str:
+        """The settings that decide the boxes."""
+        rule = (WORK_SIDE, MEMORY_S, SAMPLES, SETTLE_S, RECENT_S, FLOOR, MOVE_FLOOR, JOIN, MOVED, CHANGED, CONTRAST)
+        return f"motion 1 opencv {cv2.__version__} area {self._cfg.min_area} threshold {self._cfg.motion_threshold} {rule}"
+
+    def reset(self, video: str = "", fps: float = 25.0) -> None:
+        """See :class:`normalcy.objects.detect.Detector`."""
+        self._fps = fps
+        self._before: Image | None = None
+
+    def finish(self) -> None:
+        """Nothing to check."""
+
+    def push(self, frame_HWC: Image) -> Boxes:
+        """See :class:`normalcy.objects.detect.Detector`. The first frame has no boxes: nothing has moved yet."""
+        h, w = frame_HWC.shape[:2]
+        shrink = min(1.0, WORK_SIDE / min(h, w))
+        size = (max(1, round(w * shrink)), max(1, round(h * shrink)))
+        small = cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA) if shrink < 1 else frame_HWC
+        image = np.asarray(cv2.GaussianBlur(small, (3, 3), 0), dtype=np.uint8)
+        if self._before is None or self._before.shape != image.shape:
+            self._start(image)
+            return Boxes.none()
+        moving = self._moving(image)
+        self._background.add(image)
+        away = _largest(cv2.absdiff(image, self._background.image))
+        foreground = away > np.maximum(FLOOR, self._cfg.motion_threshold * self._background.noise)
+        if foreground.mean() > CHANGED:
+            self._start(image)
+            return Boxes.none()
+        if self._seen < SETTLE_S * self._fps:
+            foreground &= moving
+        found = _regions(foreground, moving, away, self._cfg.min_area * (size[0] * size[1]) / (w * h))
+        return found.scaled(w / size[0], h / size[1]).within(w, h)
+
+    def _start(self, image: Image) -> None:
+        """Take this picture for the background."""
+        self._background = Background(image, self._fps)
+        self._before, self._seen = image, 0
+        self._moved_at = np.full(image.shape[:2], -(2**30), np.int32)
+
+    def _moving(self, image: Image) -> Mask:
+        """(h, w) whether a pixel changed within RECENT_S."""
+        assert self._before is not None  # push() starts it
+        change = _largest(cv2.absdiff(image, self._before))
+        self._before = image
+        self._seen += 1
+        noise = 1.4826 * float(np.median(change))
+        self._moved_at[change > max(MOVE_FLOOR, self._cfg.motion_threshold * noise)] = self._seen
+        return np.asarray(self._seen - self._moved_at <= RECENT_S * self._fps)
+
+
+class Background:
+    """The median of frames of the last MEMORY_S seconds, and how far they stray from it. Early on it takes every frame."""
+
+    def __init__(self, first: Image, fps: float) -> None:
+        self.image: Image = first
+        """(h, w, 3) uint8."""
+        self.noise: NDArray[np.float32] = np.zeros(first.shape[:2], np.float32)
+        """(h, w) standard deviation in grey levels, by the median of differences: what passes by does not raise it."""
+        self._samples = [first]
+        self._count, self._every = 1, 1
+        self._slowest = max(1, round(MEMORY_S * fps / SAMPLES))
+
+    def add(self, image: Image) -> None:
+        """Take in the next frame."""
+        self._count += 1
+        if self._count % self._every:
+            return
+        self._samples.append(image)
+        if len(self._samples) > SAMPLES:
+            if self._every < self._slowest:  # reach further back: every second one goes, and fewer come
+                self._samples = self._samples[::2]
+                self._every = min(2 * self._every, self._slowest)
+            else:
+                self._samples.pop(0)
+        stack = np.stack(self._samples)
+        middle = len(stack) // 2
+        self.image = np.partition(stack, middle, axis=0)[middle]
+        stray = _largest(cv2.absdiff(stack.reshape(-1, *stack.shape[2:]), np.tile(self.image, (len(stack), 1, 1))))
+        stray = np.partition(stray.reshape(len(stack), *self.image.shape[:2]), middle, axis=0)[middle]
+        self.noise = (1.4826 * stray).astype(np.float32)
+
+
+def _largest(image: Image) -> Image:
+    """(h, w, 3) -> (h, w) largest channel."""
+    r, g, b = cv2.split(image)
+    return np.asarray(cv2.max(cv2.max(r, g), b), dtype=np.uint8)
+
+
+def _regions(foreground: Mask, moving: Mask, away: Image, min_area: float) -> Boxes:
+    """Boxes of connected foreground of at least min_area pixels, of which a share moves. All (h, w)."""
+    h, w = foreground.shape
+    solid = cv2.medianBlur(foreground.astype(np.uint8) * 255, 3)  # single pixels are noise
+    across, down = (max(1, round(share * min(h, w))) for share in JOIN)
+    closed = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (across, down)))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    flat = labels.ravel()
+    own = np.bincount(flat, solid.ravel() > 0, minlength=count)
+    moved = np.bincount(flat, (moving & (solid > 0)).ravel(), minlength=count)
+    contrast = np.bincount(flat, away.ravel() * (solid.ravel() > 0), minlength=count) / np.maximum(own, 1)
+    keep = (own >= max(min_area, 1.0)) & (moved >= MOVED * own)
+    keep[0] = False  # the background
+    x, y = stats[keep, cv2.CC_STAT_LEFT], stats[keep, cv2.CC_STAT_TOP]
+    xyxy = np.stack([x, y, x + stats[keep, cv2.CC_STAT_WIDTH], y + stats[keep, cv2.CC_STAT_HEIGHT]], axis=1)
+    score = 1.0 - np.exp(-contrast[keep] / CONTRAST)
+    return Boxes(xyxy.astype(np.float32), score.astype(np.float32), np.full(len(xyxy), NO_CLASS, np.int64))
