@@ -56,6 +56,22 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectScore:
+    """How abnormal one object of one frame is."""
+
+    track: int
+    """The same number for the same object in other frames of the video."""
+    box: Box
+    """In source pixels."""
+    score: float
+    """0 is typical of normal objects of its place and size, 1 as high as the highest object of nearly any normal frame."""
+    label: int
+    """COCO-80 class, -1 where the detector knows none."""
+    readout: str
+    """Name of the readout that fired most."""
+
+
+@dataclass(frozen=True, slots=True)
 class FrameScore:
     """How abnormal one frame is. Higher is more abnormal; 0 is typical of the held-out normal video."""
 
@@ -66,6 +82,8 @@ class FrameScore:
     """Calibrated value of each readout, same unit as the score."""
     map: NDArray[np.float32] | None = field(default=None, repr=False)
     """(h, w) fused score map on the encoder's grid; covers the whole picture."""
+    objects: tuple[ObjectScore, ...] = field(default=(), repr=False)
+    """The scored objects, at object level."""
 
 
 @dataclass(frozen=True, slots=True)

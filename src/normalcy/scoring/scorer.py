@@ -7,6 +7,7 @@ interpolated, those before the first and after the last centre hold the nearest 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -154,9 +155,14 @@ class Scorer:
         out = []
         for row in rows:
             index, time_s, m = self._out.popleft()
-            named = {n: float(v) for n, v in zip(self._model.names, row, strict=True)}
-            out.append(FrameScore(index, time_s, float(row.mean()), named, m))
+            score, values = self._fuse(row)
+            named = {n: float(v) for n, v in zip(self._model.names, values, strict=True)}
+            out.append(FrameScore(index, time_s, score, named, m))
         return out
+
+    def _fuse(self, row: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """(frame score, value of each readout) from the values of one frame."""
+        return float(row.mean()), row
 
     def _min_max(self) -> list[FrameScore]:
         """Eq. 11: each readout between its lowest and highest value in this video (the paper's protocol)."""
@@ -165,6 +171,6 @@ class Scorer:
         rows = (rows - low) / np.where(high > low, high - low, 1.0)
         names = self._model.names
         return [
-            FrameScore(s.frame, s.time_s, float(r.mean()), dict(zip(names, map(float, r), strict=True)), s.map)
+            replace(s, score=float(r.mean()), readouts=dict(zip(names, map(float, r), strict=True)))
             for (s, _), r in zip(self._held, rows, strict=True)
         ]
