@@ -1,8 +1,8 @@
 """Objects by what moves: no weights, and no list of classes that a thing has to be on.
 
 The background is the median of samples of the last half minute; what differs from it by more than the noise at its place
-does not belong to the scene. Frame differences say what moved lately. A region counts where both agree, so that neither the
-hole that a leaving object tears into the background nor a parked car stays an object for ever.
+does not belong to the scene. Frame differences say what moved lately. A pixel counts where both agree, so that neither the
+hole that a leaving object tears into the background nor a parked car stays an object.
 """
 
 from __future__ import annotations
@@ -19,18 +19,16 @@ WORK_SIDE = 360
 MEMORY_S = 30.0
 """Seconds that the background's samples reach back."""
 SAMPLES = 24
-SETTLE_S = 6.0
-"""So long the background may still hold objects, and only what itself moved lately counts, pixel by pixel."""
+STALE = 0.2
+"""The median is taken anew when this share of the samples is."""
 RECENT_S = 0.5
-"""An object that stands still is kept for so long after it last moved."""
+"""A pixel counts for so long after it last changed."""
 FLOOR = 14.0
 """Grey levels below which no difference to the background counts, however clean the camera."""
-MOVE_FLOOR = 8.0
+MOVE_FLOOR = 6.0
 """The same for the difference to the frame before."""
-JOIN = (1 / 120, 1 / 40)
+JOIN = (1 / 120, 1 / 16)
 """Gaps within an object, across and down, that are closed: shares of the short side. Less across: people walk side by side."""
-MOVED = 0.1
-"""Share of a region that must have moved lately."""
 CHANGED = 0.6
 """Where more than this share of the frame differs from the background, the light or the camera changed: start anew."""
 CONTRAST = 48.0
@@ -52,7 +50,7 @@ class MotionDetector:
     @property
     def key(self) -> str:
         """The settings that decide the boxes."""
-        rule = (WORK_SIDE, MEMORY_S, SAMPLES, SETTLE_S, RECENT_S, FLOOR, MOVE_FLOOR, JOIN, MOVED, CHANGED, CONTRAST)
+        rule = (WORK_SIDE, MEMORY_S, SAMPLES, STALE, RECENT_S, FLOOR, MOVE_FLOOR, JOIN, CHANGED, CONTRAST)
         return f"motion 1 opencv {cv2.__version__} area {self._cfg.min_area} threshold {self._cfg.motion_threshold} {rule}"
 
     def reset(self, video: str = "", fps: float = 25.0) -> None:
@@ -80,9 +78,7 @@ class MotionDetector:
         if foreground.mean() > CHANGED:
             self._start(image)
             return Boxes.none()
-        if self._seen < SETTLE_S * self._fps:
-            foreground &= moving
-        found = _regions(foreground, moving, away, self._cfg.min_area * (size[0] * size[1]) / (w * h))
+        found = _regions(foreground & moving, away, self._cfg.min_area * (size[0] * size[1]) / (w * h))
         return found.scaled(w / size[0], h / size[1]).within(w, h)
 
     def _start(self, image: Image) -> None:
@@ -111,7 +107,7 @@ class Background:
         self.noise: NDArray[np.float32] = np.zeros(first.shape[:2], np.float32)
         """(h, w) standard deviation in grey levels, by the median of differences: what passes by does not raise it."""
         self._samples = [first]
-        self._count, self._every = 1, 1
+        self._count, self._every, self._new = 1, 1, 0
         self._slowest = max(1, round(MEMORY_S * fps / SAMPLES))
 
     def add(self, image: Image) -> None:
@@ -120,12 +116,18 @@ class Background:
         if self._count % self._every:
             return
         self._samples.append(image)
+        self._new += 1
         if len(self._samples) > SAMPLES:
             if self._every < self._slowest:  # reach further back: every second one goes, and fewer come
                 self._samples = self._samples[::2]
                 self._every = min(2 * self._every, self._slowest)
             else:
                 self._samples.pop(0)
+        if self._new >= STALE * len(self._samples):
+            self._refresh()
+
+    def _refresh(self) -> None:
+        self._new = 0
         stack = np.stack(self._samples)
         middle = len(stack) // 2
         self.image = np.partition(stack, middle, axis=0)[middle]
@@ -140,18 +142,18 @@ def _largest(image: Image) -> Image:
     return np.asarray(cv2.max(cv2.max(r, g), b), dtype=np.uint8)
 
 
-def _regions(foreground: Mask, moving: Mask, away: Image, min_area: float) -> Boxes:
-    """Boxes of connected foreground of at least min_area pixels, of which a share moves. All (h, w)."""
+def _regions(foreground: Mask, away: Image, min_area: float) -> Boxes:
+    """Boxes of connected foreground of at least min_area pixels. away: difference to the background; both (h, w)."""
     h, w = foreground.shape
     solid = cv2.medianBlur(foreground.astype(np.uint8) * 255, 3)  # single pixels are noise
     across, down = (max(1, round(share * min(h, w))) for share in JOIN)
     closed = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (across, down)))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
-    flat = labels.ravel()
-    own = np.bincount(flat, solid.ravel() > 0, minlength=count)
-    moved = np.bincount(flat, (moving & (solid > 0)).ravel(), minlength=count)
-    contrast = np.bincount(flat, away.ravel() * (solid.ravel() > 0), minlength=count) / np.maximum(own, 1)
-    keep = (own >= max(min_area, 1.0)) & (moved >= MOVED * own)
+    at = np.flatnonzero(solid)
+    label = labels.ravel()[at]
+    own = np.bincount(label, minlength=count)
+    contrast = np.bincount(label, away.ravel()[at], minlength=count) / np.maximum(own, 1)
+    keep = own >= max(min_area, 1.0)
     keep[0] = False  # the background
     x, y = stats[keep, cv2.CC_STAT_LEFT], stats[keep, cv2.CC_STAT_TOP]
     xyxy = np.stack([x, y, x + stats[keep, cv2.CC_STAT_WIDTH], y + stats[keep, cv2.CC_STAT_HEIGHT]], axis=1)
