@@ -117,14 +117,19 @@ def fingerprint(cfg: Config, data: Dataset) -> str:
     Settings that change speed alone are left out, and so is where the data set lies. Videos count by name and size, labels
     by content, except where they can only be had by decoding the footage.
     """
+    labels = {v.name: None if v.needs_footage else zlib.crc32(v.labels().tobytes()) for v in data.test}
+    train, test = [[v.name, *_size(v.ref)] for v in data.train], [[v.name, *_size(v.ref)] for v in data.test]
+    parts = [data.name, data.label_source, train, test, labels, what_decides(cfg)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def what_decides(cfg: Config) -> dict[str, Any]:
+    """The configuration without the settings that change speed alone, and without the name of its preset."""
     tree = cfg.model_dump(mode="json")
     for part, name in (("train", "checkpoint_s"), ("train", "workers"), ("train", "threads"), ("scoring", "batch")):
         del tree[part][name]
     del tree["preset"]
-    labels = {v.name: None if v.needs_footage else zlib.crc32(v.labels().tobytes()) for v in data.test}
-    train, test = [[v.name, *_size(v.ref)] for v in data.train], [[v.name, *_size(v.ref)] for v in data.test]
-    parts = [data.name, data.label_source, train, test, labels, tree]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
+    return tree
 
 
 def _size(ref: VideoRef) -> list[int]:

@@ -12,7 +12,6 @@ import pytest
 from normalcy.api.jsonl import append_line, read_lines
 from normalcy.errors import DataError, OutputError
 
-
 WRITE = """
 import sys
 from pathlib import Path
