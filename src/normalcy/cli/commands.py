@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from normalcy.cli import exits, show
+from normalcy.cli.cache import cache
 from normalcy.cli.options import EPILOG, ConfigFile, Device, Json, Preset, Seed, Settings, Sources
 from normalcy.cli.progress import chance, shown
 from normalcy.errors import UsageError
@@ -225,6 +226,9 @@ def doctor(as_json: Json = False) -> None:
     show.out(show.as_json(report.to_dict()) if as_json else show.examined(report))
     if not report.ok:
         raise typer.Exit(exits.FAILED)
+
+
+app.command(epilog=EPILOG)(cache)
 
 
 @config_app.command("show", epilog=EPILOG)

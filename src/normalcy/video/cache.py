@@ -227,6 +227,11 @@ def _entries(base: Path) -> list[Path]:
     return [p for p in base.iterdir() if p.is_dir() and (_KEY.fullmatch(p.name) or p.name.startswith(_UNFINISHED))]
 
 
+def cached_videos(root: Path | str | None = None) -> int:
+    """How many finished entries there are: one per video content and size."""
+    return sum(1 for p in _entries(cache_root(root)) if _KEY.fullmatch(p.name))
+
+
 def cache_size(root: Path | str | None = None) -> int:
     """Bytes that the cache takes, unfinished entries included."""
     total = 0

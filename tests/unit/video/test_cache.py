@@ -15,7 +15,7 @@ import pytest
 from fakes import cut, moving_square_video, numbered_frames, read_number, write_frames, write_video
 from normalcy.errors import OutputError, SourceError, VideoError
 from normalcy.video import cache
-from normalcy.video.cache import cache_root, cache_size, clear_cache, fingerprint, open_cache
+from normalcy.video.cache import cache_root, cache_size, cached_videos, clear_cache, fingerprint, open_cache
 from normalcy.video.reader import VideoReader
 from normalcy.video.source import VideoRef, as_ref
 
@@ -256,8 +256,12 @@ def test_size_and_clear(root, video):
     (root / "folder").mkdir()
     (root / ".writing-old").mkdir()
     assert cache_size(root) >= got.frames.nbytes
+    assert cached_videos(root) == 1
+    open_cache(video, None, root)
+    assert cached_videos(root) == 2
     assert clear_cache(root) >= 30 * 32 * 24 * 3
     assert sorted(leftovers(root)) == ["folder", "mine.txt"]
+    assert cached_videos(root) == 0
 
 
 def test_plain_numpy_reads_an_entry(root, video):
