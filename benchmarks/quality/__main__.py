@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
         ("latest", "of each configuration the newest state of the code alone"),
         ("readouts", "each readout as well"),
         ("sizes", "AUC by size as well"),
+        ("tasks", "accuracies of the proxy tasks and what it took as well"),
         ("goals", "beside what the project wants to reach"),
         ("markdown", "as Markdown"),
     ):
@@ -106,7 +107,7 @@ def _print(a: argparse.Namespace) -> int:
     if a.command == "section":
         print(section.to_markdown(results, a.name))
         return OK
-    shown = ("name", "latest", "sort", "part", "macro", "readouts", "sizes", "goals", "markdown")
+    shown = ("name", "latest", "sort", "part", "macro", "readouts", "sizes", "tasks", "goals", "markdown")
     print(table.to_text(results, table.Wanted(**{k: getattr(a, k) for k in shown})), end="")
     return OK
 

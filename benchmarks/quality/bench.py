@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -111,11 +112,14 @@ def run(
             cell, beside = cells.run(job, work, device, results.beside, progress)
         except OutputError:
             raise
-        except NormalcyError as e:
-            failure = Failure(job.name, job.dataset, job.cfg.seed, job.untrained, str(e), source.commit(), cells.now())
+        except Exception as e:  # code under trial fails in any way, and a night's sweep is not to end with it
+            reason = str(e) if isinstance(e, NormalcyError) else f"{type(e).__name__}: {e}"
+            if not isinstance(e, NormalcyError):
+                traceback.print_exc()
+            failure = Failure(job.name, job.dataset, job.cfg.seed, job.untrained, reason, source.commit(), cells.now())
             results.add(failure, out)
             failures.append(failure)
-            tell(f"{head}: failed: {e}")
+            tell(f"{head}: failed: {reason}")
             continue
         if beside is not None:
             results.add(beside, out)

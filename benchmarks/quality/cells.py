@@ -75,10 +75,13 @@ class Job:
 def job(
     name: str, data: Dataset, dataset: str, preset: str, sets: Sequence[str], seed: int, threads: int, untrained: bool = False
 ) -> Job:
-    """The cell of a configuration, a data set and a seed; untrained: its control. Raises ConfigError."""
+    """The cell of a configuration, a data set and a seed; untrained: its control. Raises ConfigError.
+
+    Settings from the environment are left out: a row has to say all that it rests on.
+    """
     flags: dict[str, object] = {"seed": seed, "train.threads": threads}
-    cfg = load_config(preset, sets=sets, flags=flags)
-    control = load_config(preset, sets=sets, flags={**flags, **control_flags(cfg)})
+    cfg = load_config(preset, sets=sets, flags=flags, environ={})
+    control = load_config(preset, sets=sets, flags={**flags, **control_flags(cfg)}, environ={})
     key, control_key = fingerprint(cfg, data), fingerprint(control, data)
     if untrained:
         return Job(name, data, dataset, control, tuple(sets), True, control_key, None)

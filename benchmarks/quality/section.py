@@ -9,7 +9,7 @@ from normalcy.api.reproduce_store import Measured
 from normalcy.errors import UsageError
 from quality.parts import ALL
 from quality.rows import Results
-from quality.table import Group, Wanted, groups, over_sets, spread
+from quality.table import Group, Wanted, accuracies, groups, in_words, over_sets, spread
 
 COLUMNS = {
     "micro_auc": "micro AUC",
@@ -60,8 +60,7 @@ def _set(g: Group) -> str:
 
 
 def _tasks(g: Group) -> str:
-    names = [n for n in g.cells[0].figures if "/val/" in n and n.endswith("_accuracy")]
-    found = [f"{n.split('/')[-1].removesuffix('_accuracy')} {spread([c.figures.get(n) for c in g.cells])}" for n in names]
+    found = [f"{in_words(n)} {spread([c.figures.get(n) for c in g.cells])}" for n in accuracies(g)]
     return ", ".join(found) or "none were trained"
 
 

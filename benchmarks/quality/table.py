@@ -33,6 +33,7 @@ class Wanted:
     macro: str = "defined"
     readouts: bool = False
     sizes: bool = False
+    tasks: bool = False
     goals: bool = False
     markdown: bool = False
 
@@ -81,9 +82,9 @@ def groups(results: Results, wanted: Wanted) -> list[Group]:
     for name, config, code, _ in found:
         states.setdefault(name, set()).add((config, code))
     out = []
-    for (name, config, _, dataset), seeds in found.items():
+    for (name, config, code, dataset), seeds in found.items():
         cells = tuple(seeds[s] for s in sorted(seeds))
-        shown = name if len(states[name]) == 1 else f"{name} @{cells[-1].commit} {config[:4]}"
+        shown = name if len(states[name]) == 1 else f"{name} @{cells[-1].commit} {config[:4]}.{code[:4]}"
         controls = tuple(results.cell(c.control, c.code) or results.cell(c.control) for c in cells)
         out.append(Group(shown, dataset, cells, controls, results.beside.get(cells[-1].baselines)))
     return _sorted(out, wanted)
@@ -145,6 +146,9 @@ def to_text(results: Results, wanted: Wanted) -> str:
         blocks += ["Each readout alone:", _grid(_readout_lines(found, wanted, macro), wanted.markdown)]
     if wanted.sizes:
         blocks += ["AUC by size of the anomaly, all clips:", _grid(_size_lines(found), wanted.markdown)]
+    if wanted.tasks:
+        head = "Proxy tasks on held-out normal video, and what it took (median seconds; controls in brackets):"
+        blocks += [head, _grid(_task_lines(found), wanted.markdown)]
     other = [g for g in found if any(o and o.code != c.code for c, o in zip(g.cells, g.controls, strict=True))]
     if other:
         blocks.append("Controls of another state of the code: " + ", ".join(f"{g.name} on {g.dataset}" for g in other))
@@ -243,6 +247,31 @@ def _size_lines(found: Sequence[Group]) -> list[list[str]]:
         for name, seeds in rows:
             for score in (n for n, m in seeds[0].items() if m.sizes):
                 lines.append([name, g.dataset, score, *(_bin([s[score] for s in seeds if score in s], b) for b in bins)])
+    return lines
+
+
+def accuracies(g: Group) -> list[str]:
+    """Names of the proxy tasks' accuracies on held-out normal video."""
+    return list(dict.fromkeys(n for c in g.cells for n in c.figures if "/val/" in n and n.endswith("_accuracy")))
+
+
+def in_words(figure: str) -> str:
+    """``encoder/val/continuity_accuracy`` -> ``continuity``."""
+    return figure.split("/")[-1].removesuffix("_accuracy")
+
+
+def _task_lines(found: Sequence[Group]) -> list[list[str]]:
+    tasks = list(dict.fromkeys(n for g in found for n in accuracies(g)))
+    lines = [["configuration", "set", *map(in_words, tasks), "train", "calibrate", "frames/s"]]
+    for g in found:
+        controls = [c for c in g.controls if c is not None]
+        line = [g.name, g.dataset]
+        for n in tasks:
+            beside = spread([c.figures.get(n) for c in controls])
+            line.append(spread([c.figures.get(n) for c in g.cells]) + (f" [{beside}]" if beside != "-" else ""))
+        for stage in ("train", "calibrate"):
+            line.append(f"{np.median([c.seconds.get(stage, 0.0) for c in g.cells]):.0f}")
+        lines.append([*line, f"{np.median([c.frames_per_s for c in g.cells]):.0f}"])
     return lines
 
 

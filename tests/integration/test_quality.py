@@ -171,23 +171,34 @@ def test_other_code_is_run_again_unless_any_will_do(root: Path, tmp_path: Path, 
     assert any("changed on disk" in n for n in r.cells[1].notes)
 
 
-def test_a_cell_that_fails_is_written_down_and_tried_again(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "reason"), [(DataError("out of luck"), "out of luck"), (RuntimeError("oops"), "RuntimeError: oops")]
+)
+def test_a_cell_that_fails_is_written_down_and_tried_again(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
     good = cells.run
 
     def fails(job: cells.Job, *args: object) -> object:
         if job.cfg.seed == 0:
-            raise DataError("out of luck")
+            raise error
         return good(job, *args)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
         patch.setattr(cells, "run", fails)
         said, r = go(root, tmp_path, order(control=False, seeds=(0, 1)))
-    assert "failed: out of luck" in said[0]
-    assert [f.reason for f in r.failures] == ["out of luck"] and len(r.cells) == 1
-    assert "failed: plain, ped1_dev, seed 0: out of luck" in to_text(r, Wanted())
+    assert f"failed: {reason}" in said[0]
+    assert [f.reason for f in r.failures] == [reason] and len(r.cells) == 1
+    assert f"failed: plain, ped1_dev, seed 0: {reason}" in to_text(r, Wanted())
     _, r = go(root, tmp_path, order(control=False, seeds=(0, 1)))
     assert len(r.cells) == 2
-    assert "out of luck" not in to_text(r, Wanted())
+    assert reason not in to_text(r, Wanted())
+
+
+def test_environment_is_left_out(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NORMALCY_SCORING__SIGMA_S", "3")
+    _, r = go(root, tmp_path, order(control=False))
+    assert r.cells[0].protocol == "train, gaussian 0.5 s"
 
 
 def test_what_cannot_be_is_left_out_with_the_reason(root: Path, tmp_path: Path) -> None:

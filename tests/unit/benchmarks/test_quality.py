@@ -135,7 +135,7 @@ def test_best_baseline_and_the_best_that_looks_at_the_picture() -> None:
 def test_table_says_everything() -> None:
     r = results()
     r.add(Failure("bad", "umn", 0, False, "loss became nan", "abc", "2026"))
-    text = to_text(r, Wanted(readouts=True, sizes=True, goals=True))
+    text = to_text(r, Wanted(readouts=True, sizes=True, tasks=True, goals=True))
     for wanted in (
         "0.850 (0.800..0.900) / 0.850 (0.800..0.900)",
         "+0.150 (+0.100..+0.200)",
@@ -143,6 +143,7 @@ def test_table_says_everything() -> None:
         "goal +0.08, no set negative",
         "readout density",
         "[7]",
+        "0.750 [0.750]",
         "failed: bad, umn, seed 0: loss became nan",
         "train, gaussian 0.5 s",
     ):
