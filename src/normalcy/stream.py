@@ -56,6 +56,8 @@ class EventDetector:
 
     def _new(self, s: FrameScore) -> Event:
         region = peak_region(s.map, self._size) if s.map is not None else None
+        if s.objects:
+            region = max(s.objects, key=lambda o: o.score).box
         fired = max(s.readouts, key=lambda n: s.readouts[n], default="score")
         return Event(s.frame, s.frame, s.frame, s.time_s, s.time_s, s.time_s, s.score, region, fired)
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from normalcy.api.levels import AnyModel, AnyScorer
     from normalcy.api.results import DemoResult, EvalResult, ScoreResult
-    from normalcy.scoring.model import Model
     from normalcy.training.run import TrainResult
 
-__all__ = ["Progress", "Sources", "demo", "evaluate", "load", "score", "train"]
+__all__ = ["Progress", "Sources", "demo", "evaluate", "load", "open_scorer", "score", "train"]
 
 Sources = str | Path | Sequence[str | Path]
 """One SOURCE or several: a video file, a folder of videos or of frames, a glob, or ``@list.txt``."""
@@ -32,6 +32,7 @@ def train(
     preset: str = "cpu",
     config: str | Path | None = None,
     sets: Sequence[str] = (),
+    level: str | None = None,
     weights: str | Path | None = None,
     resume: bool = False,
     force: bool = False,
@@ -43,9 +44,9 @@ def train(
     """Learn what is normal from videos in which nothing else happens, and write a model folder.
 
     sources: normal video. out: the model folder. preset: tiny, cpu or paper. config: YAML or JSON file. sets: ``key=value``
-    settings. weights: Kinetics-400 weights for the encoder ``i3d``. resume: go on from the last checkpoint in ``out``. force:
-    replace a model that is there. seed: of everything random. device: auto, cpu or cuda. flags: dotted settings that win
-    over all others.
+    settings. level: what is looked at, frame, object or both. weights: Kinetics-400 weights for the encoder ``i3d``. resume: go
+    on from the last checkpoint in ``out``. force: replace a model that is there. seed: of everything random. device: auto, cpu
+    or cuda. flags: dotted settings that win over all others.
 
     Raises:
         SourceError, VideoError: nothing to train on. ConfigError, UsageError: the call is wrong, or would overwrite a model.
@@ -59,6 +60,7 @@ def train(
         preset=preset,
         config=config,
         sets=sets,
+        level=level,
         weights=weights,
         resume=resume,
         force=force,
@@ -69,8 +71,8 @@ def train(
     )
 
 
-def load(model_dir: str | Path, device: str = "auto") -> Model:
-    """A trained model from its folder, ready for :func:`score` or :class:`normalcy.Scorer`.
+def load(model_dir: str | Path, device: str = "auto") -> AnyModel:
+    """A trained model from its folder, ready for :func:`score` or :func:`open_scorer`. The folder says its level.
 
     Raises ModelError naming the file for anything that is not a whole model of this or an older version, UsageError for a
     device that is not there.
@@ -80,9 +82,20 @@ def load(model_dir: str | Path, device: str = "auto") -> Model:
     return run(model_dir, device)
 
 
+def open_scorer(model: AnyModel, width: int, height: int, fps: float, *, name: str = "video", maps: bool = False) -> AnyScorer:
+    """A scorer for frames that you push yourself, for a model of any level: push(frame) gives the scores that are final,
+    finish() the rest. width, height: of the frames as they are pushed, in pixels. fps: their rate. name: for messages, and what
+    a detector with boxes from files looks them up by. maps: also give each frame its score map.
+    """
+    from normalcy.api.levels import scorer_of
+    from normalcy.types import VideoInfo
+
+    return scorer_of(model, VideoInfo(name, Path(name), width, height, fps, None), name, maps)
+
+
 def score(
     sources: Sources,
-    model: str | Path | Model,
+    model: str | Path | AnyModel,
     out: str | Path,
     *,
     maps: bool = False,

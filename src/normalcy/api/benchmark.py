@@ -16,6 +16,7 @@ from normalcy.api.baselines import BY_ROW, INTERPOLATION_BY_ROW, Scores, post_pr
 from normalcy.api.benchmark_page import page
 from normalcy.api.evaluation import protocol_of
 from normalcy.api.judge import Case, Judgement, cases, judge
+from normalcy.api.levels import AnyModel
 from normalcy.api.motion_cache import raw_motion
 from normalcy.api.record import protocol as long_protocol
 from normalcy.api.scoring import load, score_refs
@@ -27,7 +28,6 @@ from normalcy.errors import DataError
 from normalcy.metrics.table import to_csv, to_text
 from normalcy.nn.files import write_files
 from normalcy.report.page import write_page
-from normalcy.scoring.model import Model
 from normalcy.video.source import VideoRef
 
 RESULTS, TABLE, PAGE, TEXT = "results.json", "results.csv", "report.html", "results.txt"
@@ -76,7 +76,7 @@ class BenchmarkResult:
 def benchmark(
     dataset: str,
     root: str | Path,
-    model: str | Path | Model,
+    model: str | Path | AnyModel,
     out: str | Path,
     *,
     labels: str | None = None,
@@ -103,13 +103,13 @@ def benchmark(
         ModelError, ConfigError, OutputError: as for score().
     """
     data = catalogue.load(dataset, root, labels=labels, require=("test",), partial=partial)
-    loaded = model if isinstance(model, Model) else load(model, device)
+    loaded = model if not isinstance(model, str | Path) else load(model, device)
     return run_benchmark(data, loaded, Path(out), config, sets, force, resamples, seed, progress)
 
 
 def run_benchmark(
     data: Dataset,
-    trained: Model,
+    trained: AnyModel,
     out: Path,
     config: str | Path | None = None,
     sets: Sequence[str] = (),
@@ -223,7 +223,7 @@ def alarms_text(j: Judgement, threshold: str) -> str:
 
 
 def _write(
-    result: BenchmarkResult, found: Sequence[Case], used: Model, motion: Mapping[str, Scores], threshold: float | None
+    result: BenchmarkResult, found: Sequence[Case], used: AnyModel, motion: Mapping[str, Scores], threshold: float | None
 ) -> None:
     record = {**result.to_dict(), "versions": versions(), "config": used.cfg.model_dump(mode="json"), "model": used.hash}
     write_files(

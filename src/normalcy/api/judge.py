@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from normalcy.api.baselines import Protocol, Scores, content_free_rows, fixed_scores
 from normalcy.api.evaluation import Lazy, map_loader
-from normalcy.api.record import MAPS
+from normalcy.api.record import MAPS, OBJECTS
 from normalcy.api.results import ScoredVideo
 from normalcy.data.base import TestVideo
 from normalcy.data.files import difference
@@ -25,6 +25,7 @@ from normalcy.metrics.grid import mask_share
 from normalcy.metrics.pixel import PixelMetrics, pixel_metrics
 from normalcy.metrics.region import RegionMetrics, region_metrics
 from normalcy.metrics.table import ResultRow, frame_row
+from normalcy.objects.files import detections
 from normalcy.scoring.files import read_scores
 from normalcy.scoring.localise import regions
 from normalcy.types import VideoScores
@@ -245,7 +246,9 @@ def _with_regions(
 
 
 def _boxes(c: Case, size: tuple[int, int]) -> NDArray[np.float64]:
-    """(D, 6) frame, x1, y1, x2, y2, score: the regions of every frame's map."""
+    """(D, 6) frame, x1, y1, x2, y2, score: the scored objects, at object level; else the regions of every frame's map."""
+    if (c.scored.folder / OBJECTS).is_file():
+        return detections(c.scored.folder / OBJECTS)
     rows = [
         (i, *box, peak) for i, m in enumerate(map_loader(c.scored.folder / MAPS)()) for box, peak in regions(m, size, BOX_LEVEL)
     ]

@@ -6,6 +6,7 @@ import json
 import time
 from array import array
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,20 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normalcy.api import Progress
-from normalcy.api.record import EVENTS, MAPS, OVERLAY, PRODUCTS, RECORD, SCORES, TIMELINE, finished, protocol, stamp
+from normalcy.api.levels import AnyModel, scorer_of
+from normalcy.api.record import EVENTS, MAPS, OBJECTS, OVERLAY, PRODUCTS, RECORD, SCORES, TIMELINE, finished, protocol, stamp
 from normalcy.api.results import ScoredVideo, event_to_dict
 from normalcy.api.settings import Alarm
 from normalcy.api.staging import Staging
 from normalcy.api.version import versions
 from normalcy.clips.sampling import step_at
 from normalcy.errors import OutputError
+from normalcy.objects.files import ObjectWriter, read_objects
 from normalcy.report.overlay import Scale, blend, draw_frame
 from normalcy.report.timeline import save_timeline
 from normalcy.scoring.files import ScoreWriter
-from normalcy.scoring.model import Model
-from normalcy.scoring.scorer import Scorer
 from normalcy.stream import EventDetector
-from normalcy.types import Event, Frame, FrameScore, VideoInfo, VideoScores
+from normalcy.types import Event, Frame, FrameScore, ObjectScore, VideoInfo, VideoScores
 from normalcy.video.cache import fingerprint
 from normalcy.video.reader import VideoReader, probe
 from normalcy.video.source import VideoRef
@@ -47,7 +48,7 @@ class Job:
 
     ref: VideoRef
     folder: Path
-    model: Model
+    model: AnyModel
     alarm: Alarm
     key: Mapping[str, Any]
     maps: bool
@@ -106,7 +107,10 @@ def score_video(job: Job) -> ScoredVideo:
             if not job.maps:
                 (staging.path / MAPS).unlink()
         save_timeline(staging.path / TIMELINE, scores, job.alarm.value, series.events)
-        _write_json(staging.path / EVENTS, _events(job, series.events))
+        found = _events(job, series.events)
+        if job.model.cfg.level != "frame":
+            _add_tracks(found["events"], staging.path / OBJECTS)
+        _write_json(staging.path / EVENTS, found)
         record = _record(job, info, series, source)
         _write_json(staging.path / RECORD, record)
         staging.publish(RECORD, stale=() if _still_valid(job) else PRODUCTS)
@@ -157,21 +161,26 @@ def _score(job: Job, info: VideoInfo, folder: Path) -> _Series:
     """The first pass: scores.csv and, where wanted, maps.npy in folder; everything else is returned."""
     keep_maps = job.maps or job.overlay
     name = str(job.ref.path)
-    scorer = Scorer(job.model, info.width, info.height, info.fps, name, maps=keep_maps or job.alarm.threshold is not None)
     detector = None
     if job.alarm.value is not None:
         detector = EventDetector(job.alarm.value, job.model.cfg.alarm, (info.width, info.height))
     series = _Series(job.model.names)
     started = time.perf_counter()
+    if job.model.cfg.level != "frame":
+        job.tell("detect", 0, info.frames)
+    scorer = scorer_of(job.model, info, name, keep_maps or job.alarm.threshold is not None, job.ref)
     with (
         VideoReader(job.ref, scorer.size) as reader,
         ScoreWriter(folder, job.model.names, maps=keep_maps) as writer,
+        ObjectWriter(folder) if job.model.cfg.level != "frame" else nullcontext() as objects,
     ):
 
         def take(done: list[FrameScore]) -> None:
             for s in done:
                 writer.write(s)
                 series.add(s)
+                if objects is not None:
+                    objects.write(s)
                 if detector is not None:
                     series.events += detector.push(s)
 
@@ -227,6 +236,37 @@ def _events(job: Job, events: list[Event]) -> dict[str, Any]:
         "note": job.alarm.note,
         "units": UNITS if job.model.cfg.scoring.normalise == "train" else UNITS_PER_VIDEO,
         "events": [event_to_dict(e) for e in events],
+    }
+
+
+def _add_tracks(events: list[dict[str, Any]], path: Path) -> None:
+    """Give each event of events.json its tracks: the objects that were above 1 in it or the highest of a frame, with their
+    box in every frame of the event."""
+    for e in events:
+        e["tracks"] = {}
+    for frame, o in read_objects(path):
+        for e in events:
+            if e["start_frame"] <= frame <= e["end_frame"]:
+                e["tracks"].setdefault(o.track, []).append((frame, o))
+    for e in events:
+        tops: dict[int, tuple[float, int]] = {}
+        for track, seen in e["tracks"].items():
+            for frame, o in seen:
+                tops[frame] = max(tops.get(frame, (-1e9, 0)), (o.score, track))
+        leading = {track for _, track in tops.values()}
+        kept = {k: v for k, v in e["tracks"].items() if k in leading or max(o.score for _, o in v) > 1.0}
+        e["tracks"] = [_track(k, v) for k, v in sorted(kept.items())]
+
+
+def _track(track: int, seen: list[tuple[int, ObjectScore]]) -> dict[str, Any]:
+    top_frame, top = max(seen, key=lambda f: f[1].score)
+    return {
+        "track": track,
+        "label": top.label,
+        "readout": top.readout,
+        "peak": top.score,
+        "peak_frame": top_frame,
+        "boxes": [[frame, *(round(v, 2) for v in o.box), round(o.score, 4)] for frame, o in seen],
     }
 
 

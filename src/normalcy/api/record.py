@@ -7,30 +7,33 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from normalcy.api.levels import AnyModel
 from normalcy.api.results import ScoredVideo, event_from_dict
 from normalcy.api.version import version
 from normalcy.config import Config
 from normalcy.errors import VideoError
-from normalcy.scoring.model import Model
 from normalcy.video.cache import fingerprint
 from normalcy.video.source import VideoRef, list_pictures
 
-SCORES, EVENTS, TIMELINE, MAPS, OVERLAY, RECORD = (
+SCORES, EVENTS, TIMELINE, OBJECTS, MAPS, OVERLAY, RECORD = (
     "scores.csv",
     "events.json",
     "timeline.png",
+    "objects.csv",
     "maps.npy",
     "overlay.mp4",
     "run.json",
 )
-PRODUCTS = (SCORES, EVENTS, TIMELINE, MAPS, OVERLAY)
-"""Everything beside run.json that scoring leaves in a video's folder; the last two only when asked for."""
+PRODUCTS = (SCORES, EVENTS, TIMELINE, OBJECTS, MAPS, OVERLAY)
+"""Everything beside run.json that scoring leaves in a video's folder: objects.csv at object level, the last if asked for."""
 
 
-def key(model: Model) -> dict[str, Any]:
+def key(model: AnyModel) -> dict[str, Any]:
     """What decides the numbers besides the video itself. The batch size does not, so it may change freely."""
     cfg = model.cfg
+    where = {"objects": cfg.objects.model_dump(mode="json")} if cfg.level != "frame" else {}
     return {
+        **where,
         "normalcy": version(),
         "model": model.hash,
         "scoring": {k: v for k, v in cfg.scoring.model_dump(mode="json").items() if k != "batch"},
@@ -93,12 +96,27 @@ def _same(source: Mapping[str, Any], ref: VideoRef) -> bool:
 def protocol(cfg: Config) -> str:
     """How a frame's score comes about, in words."""
     s = cfg.scoring
+    if cfg.level != "frame":
+        return _object_protocol(cfg)
     names = ", ".join(s.readouts)
     if s.normalise == "per_video":
         head = f"Each readout ({names}) between its lowest and highest value in this video (the whole video is seen first)"
     else:
         head = f"Each readout ({names}) in standard deviations of held-out normal training video, through asinh"
     return f"{head}; the mean of the readouts; {smoothing(cfg)}."
+
+
+def _object_protocol(cfg: Config) -> str:
+    o = cfg.objects
+    named = "every task that was trained, density and flow" if o.readouts is None else ", ".join(o.readouts)
+    head = (
+        f"Each object that the detector '{o.detector}' finds: its readouts ({named}) in standard deviations of held-out normal "
+        "objects of its place and size, the mean of their asinh; the highest object of the frame in standard deviations of "
+        "held-out normal frames, through asinh; a frame without objects scores 0"
+    )
+    if cfg.level == "both":
+        head += f"; the mean of this and of the frame level ({', '.join(cfg.scoring.readouts)})"
+    return f"{head}; {smoothing(cfg)}."
 
 
 def short_protocol(cfg: Config) -> str:

@@ -6,32 +6,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from normalcy.api import Progress, Sources
+from normalcy.api.levels import AnyModel, load_model
 from normalcy.api.onevideo import Job, score_video
-from normalcy.api.record import EVENTS, MAPS, OVERLAY, SCORES, TIMELINE, finished, key
+from normalcy.api.record import EVENTS, MAPS, OBJECTS, OVERLAY, SCORES, TIMELINE, finished, key
 from normalcy.api.results import ScoredVideo, ScoreResult
 from normalcy.api.settings import Alarm, alarm, with_settings
 from normalcy.api.sources import find
 from normalcy.errors import OutputError, SourceError
-from normalcy.nn.build import channels_last
-from normalcy.nn.bundle import load_bundle
 from normalcy.nn.device import pick_device
-from normalcy.scoring.model import Model
 from normalcy.video.source import VideoRef
 
 
-def load(model_dir: str | Path, device: str = "auto") -> Model:
+def load(model_dir: str | Path, device: str = "auto") -> AnyModel:
     """See :func:`normalcy.api.load`."""
-    where = pick_device(device)
-    bundle = load_bundle(model_dir, where)
-    channels_last(bundle.network)
-    model = Model.from_state(bundle.config, bundle.network, bundle.arrays, bundle.scalars)
-    model.hash = bundle.hash
-    return model
+    return load_model(model_dir, pick_device(device))
 
 
 def score(
     sources: Sources,
-    model: str | Path | Model,
+    model: str | Path | AnyModel,
     out: str | Path,
     *,
     maps: bool,
@@ -43,7 +36,7 @@ def score(
     progress: Progress | None,
 ) -> ScoreResult:
     """See :func:`normalcy.api.score`."""
-    trained = model if isinstance(model, Model) else load(model, device)
+    trained = model if not isinstance(model, str | Path) else load(model, device)
     used = with_settings(trained, config, sets)
     rest = alarm(trained.cfg, used)
     refs, failed = find(sources)
@@ -52,7 +45,7 @@ def score(
 
 def score_refs(
     refs: Sequence[VideoRef],
-    used: Model,
+    used: AnyModel,
     rest: Alarm,
     out: Path,
     maps: bool = False,
@@ -67,7 +60,14 @@ def score_refs(
     single = len(refs) + len(failed) == 1
     _writable(out)
     wanted = key(used)
-    products = [SCORES, EVENTS, TIMELINE, *([MAPS] if maps else []), *([OVERLAY] if overlay else [])]
+    products = [
+        SCORES,
+        EVENTS,
+        TIMELINE,
+        *([OBJECTS] if used.cfg.level != "frame" else []),
+        *([MAPS] if maps else []),
+        *([OVERLAY] if overlay else []),
+    ]
     videos: list[ScoredVideo] = []
     for ref in refs:
         folder = out / ref.name

@@ -8,30 +8,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from normalcy.api.levels import AnyModel
 from normalcy.config import Config, ScoringConfig, override_config
 from normalcy.errors import ConfigError
-from normalcy.scoring.model import Model
+from normalcy.objects.fused import FusedModel
 from normalcy.scoring.threshold import Threshold
 
 FITTED = frozenset(("readouts", "bands", "columns", "top"))
 """Fields of ``scoring`` that the model's calibration depends on."""
 FREE = tuple(f"scoring.{k}" for k in ScoringConfig.model_fields if k not in FITTED)
+PLACES = ("objects.weights", "objects.boxes", "objects.threads")
+"""Where the detector's files are on this machine, and how it runs: what it finds in them is the model's affair no less."""
 
 
-def with_settings(model: Model, config: str | Path | None, sets: Sequence[str]) -> Model:
+def with_settings(model: AnyModel, config: str | Path | None, sets: Sequence[str]) -> AnyModel:
     """The same model with other settings for scoring; the model given stays as it is.
 
     Raises ConfigError for an unknown key, and for a setting that only training can change.
     """
     cfg = override_config(model.cfg, config, sets)
-    fixed = [k for k in changed(model.cfg, cfg) if not (k in FREE or k.startswith("alarm.") or k == "clip.short")]
+    free = (*FREE, *PLACES, "clip.short")
+    fixed = [k for k in changed(model.cfg, cfg) if k not in free and not k.startswith("alarm.")]
     if fixed:
         was = _leaves(model.cfg.model_dump(mode="json"))
         raise ConfigError(
             f"{', '.join(f'{k} (is {was[k]!r})' for k in fixed)}: part of what the model learned; train anew to change it. "
-            f"Scoring can change {', '.join(FREE)}, alarm.* and clip.short"
+            f"Scoring can change {', '.join((*FREE, *PLACES))}, alarm.* and clip.short"
         )
     other = copy.copy(model)  # network and calibration are shared, and nothing that scores changes them
+    if isinstance(other, FusedModel):
+        other.frame, other.objects = copy.copy(other.frame), copy.copy(other.objects)
     other.cfg = cfg
     return other
 
@@ -64,7 +70,7 @@ class Alarm:
         return None if self.threshold is None else self.threshold.value
 
 
-def alarm(trained: Config, model: Model) -> Alarm:
+def alarm(trained: Config, model: AnyModel) -> Alarm:
     """What the model's threshold is worth under the settings that it now has. trained: those that it was calibrated with."""
     now = model.cfg
     if now.scoring.normalise == "per_video":

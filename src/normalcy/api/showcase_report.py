@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normalcy.api.baselines import BY_ROW, GLOBAL
+from normalcy.api.levels import AnyModel
 from normalcy.api.record import MAPS, SCORES, protocol
 from normalcy.api.results import EvalResult, ScoredVideo, ScoreResult
 from normalcy.api.version import versions
@@ -24,7 +25,6 @@ from normalcy.report.curves import Roc, SizeBin, Trace
 from normalcy.report.page import EventPicture, ReportData, ResultRow, StripFrame, VideoReport
 from normalcy.report.style import runs
 from normalcy.scoring.files import read_scores
-from normalcy.scoring.model import Model
 from normalcy.types import VideoScores
 from normalcy.video.reader import VideoReader
 from normalcy.virtual.generate import DatasetPaths
@@ -46,7 +46,7 @@ class Material:
     labels: Mapping[str, NDArray[np.uint8]]
     data: DatasetPaths
     model_folder: Path
-    model: Model
+    model: AnyModel
     seconds: Mapping[str, float]
 
 

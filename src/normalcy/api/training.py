@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from normalcy.api import Progress, Sources
+from normalcy.api.levels import train_level
 from normalcy.api.sources import listed
 from normalcy.config import Config, load_config
 from normalcy.errors import ConfigError, WeightsError
-from normalcy.training.run import TrainResult, fit
+from normalcy.training.run import TrainResult
 from normalcy.video.source import expand_all
 
 
@@ -21,6 +22,7 @@ def train(
     preset: str,
     config: str | Path | None,
     sets: Sequence[str],
+    level: str | None,
     weights: str | Path | None,
     resume: bool,
     force: bool,
@@ -31,13 +33,15 @@ def train(
 ) -> TrainResult:
     """See :func:`normalcy.api.train`."""
     chosen = dict(flags or {})
+    if level is not None:
+        chosen["level"] = level
     if weights is not None:
         chosen["encoder.weights"] = str(weights)
     if seed is not None:
         chosen["seed"] = seed
     cfg = load_config(preset, config, sets, chosen)
     _check_weights(cfg)
-    return fit(expand_all(listed(sources)), Path(out), cfg, device, resume, force, progress)
+    return train_level(expand_all(listed(sources)), Path(out), cfg, device, resume, force, progress)
 
 
 def _check_weights(cfg: Config) -> None:

@@ -67,6 +67,10 @@ def train(
     preset: Preset = "cpu",
     config: ConfigFile = None,
     sets: Settings = None,
+    level: Annotated[
+        str | None,
+        typer.Option(metavar="frame|object|both", help="What is looked at: the frame, the objects in it, or both."),
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Kinetics-400 weights for I3D (.safetensors).", show_default=False)
     ] = None,
@@ -80,7 +84,7 @@ def train(
     from normalcy import api
     from normalcy.config import load_config
 
-    guessing = chance(load_config(preset, config, sets or ()).clip.length)
+    guessing = chance(load_config(preset, config, sets or (), {"level": level}).clip.length)
     with exits.interruptible(f"Go on with: the same command and --resume ({out} is kept)"), shown(guessing) as progress:
         result = api.train(
             sources,
@@ -93,6 +97,7 @@ def train(
             force=force,
             seed=seed,
             device=device,
+            level=level,
             progress=progress,
         )
     show.out(show.as_json(result) if as_json else show.trained(result))

@@ -106,7 +106,7 @@ def test_usage_errors_are_one_line_and_code_2(run, argv, says) -> None:
 def test_train_hands_everything_down(run, monkeypatch) -> None:
     called = Called(Trained({}))
     monkeypatch.setattr(api, "train", called)
-    flags = ["--preset", "tiny", "--set", "train.steps=3", "--set", "seed=4", "--weights", "w.safetensors"]
+    flags = ["--preset", "tiny", "--set", "train.steps=3", "--set", "seed=4", "--weights", "w.safetensors", "--level", "object"]
     code, out, err = run("train", "a", "b", "--out", "m", *flags, "--resume", "--force", "--seed", "7", "--device", "cpu")
     assert code == 0
     assert called.given == (["a", "b"], Path("m"))
@@ -116,6 +116,7 @@ def test_train_hands_everything_down(run, monkeypatch) -> None:
         "preset": "tiny",
         "config": None,
         "sets": ["train.steps=3", "seed=4"],
+        "level": "object",
         "weights": Path("w.safetensors"),
         "resume": True,
         "force": True,

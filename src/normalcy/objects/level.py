@@ -1,0 +1,142 @@
+"""The object level of training: boxes of the normal video, tubes for the batches, calibration on held-out objects.
+
+Plugs into normalcy.training.run.fit as its ``level``; nothing below knows of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from normalcy.clips.sampling import span
+from normalcy.config import Config
+from normalcy.errors import TrainingError
+from normalcy.nn.build import Network
+from normalcy.objects.boxes import Boxes
+from normalcy.objects.cache import boxes_of
+from normalcy.objects.detect import build_detector
+from normalcy.objects.model import ObjectModel, Regions, clip_frames, region_size
+from normalcy.objects.sampler import Piece, TubeSampler
+from normalcy.objects.scorer import ObjectScorer
+from normalcy.scoring.threshold import fit_threshold
+from normalcy.types import Frame
+from normalcy.video.cache import CachedVideo
+from normalcy.video.source import VideoRef
+
+MAX_OBJECTS = 6000
+"""Objects that statistics are fitted on; frames of longer video are thinned evenly."""
+Progress = Callable[[str, int, int, Mapping[str, float]], None]
+
+
+class ObjectLevel:
+    """Objects instead of whole frames. One for each training: it keeps the boxes from the batches for the calibration."""
+
+    def __init__(self) -> None:
+        self.boxes: list[list[Boxes]] = []
+        """For each video the boxes of each frame, in pixels of the source."""
+
+    def size(self, width: int, height: int, cfg: Config) -> tuple[int, int]:
+        """(width, height) of the frames that crops are cut from."""
+        return region_size(width, height, cfg)
+
+    def samplers(
+        self,
+        refs: Sequence[VideoRef],
+        videos: Sequence[CachedVideo],
+        fit_on: Sequence[Piece],
+        held: Sequence[Piece],
+        cfg: Config,
+        progress: Progress | None,
+    ) -> tuple[TubeSampler, TubeSampler]:
+        """Find the boxes (or read them from the cache); then see normalcy.training.level.Level."""
+        detector = build_detector(cfg.objects)
+        self.boxes = []
+        for i, (ref, v) in enumerate(zip(refs, videos, strict=True)):
+            found = boxes_of(ref, detector)
+            if len(found) != len(v):
+                raise TrainingError(
+                    f"{ref.path}: has {len(v)} frames, and boxes for {len(found)}; clear the cache and run again"
+                )
+            self.boxes.append(found)
+            if progress is not None:
+                progress("detect", i + 1, len(refs), {})
+        frames = [v.frames for v in videos]
+        small = [[b.scaled(*_shrink(v)).within(*_frame_size(v)) for b in bs] for v, bs in zip(videos, self.boxes, strict=True)]
+        fit = TubeSampler(frames, small, fit_on, cfg, cfg.seed)
+        try:
+            return fit, TubeSampler(frames, small, held, cfg, cfg.seed + 1)
+        except TrainingError:  # few objects: the validation figures are then of the part that was learned from
+            return fit, TubeSampler(frames, small, fit_on, cfg, cfg.seed + 1)
+
+    def calibrate(
+        self,
+        network: Network,
+        cfg: Config,
+        videos: Sequence[CachedVideo],
+        fit_on: Sequence[Piece],
+        held: Sequence[Piece],
+        progress: Progress | None,
+    ) -> ObjectModel:
+        """Densities on the objects of the training part, statistics and threshold on those of the held-out part."""
+        model = ObjectModel(cfg, network)
+        model.trained_fps = float(np.median([v.info.fps for v in videos]))
+        for i, p in enumerate(fit_on):
+            for clips, _ in model.batches(
+                self._regions(model, videos, p, self._thin(fit_on, cfg)), _frame_size(videos[p.video])
+            ):
+                model.observe(clips)
+            if progress is not None:
+                progress("density", i + 1, len(fit_on), {})
+        model.fit()
+        objects = []
+        for i, p in enumerate(held):
+            size = _frame_size(videos[p.video])
+            for clips, counts in model.batches(self._regions(model, videos, p, self._thin(held, cfg)), size):
+                objects.append((model.raw(clips), clips.xyxy_N4, size, counts))
+            if progress is not None:
+                progress("calibrate", i + 1, len(held), {})
+        model.calibrate(objects)
+        scored = []
+        for i, p in enumerate(held):
+            if p.stop - p.start >= span(cfg.clip.length, p.step):
+                scored.append(self.score(model, videos[p.video], p))
+            if progress is not None:
+                progress("threshold", i + 1, len(held), {})
+        model.threshold = fit_threshold(scored, cfg.alarm.budget_per_hour, cfg.alarm.merge_s)
+        return model
+
+    def _thin(self, pieces: Sequence[Piece], cfg: Config) -> int:
+        """Every how many-th frame is looked at."""
+        total = sum(len(b) for p in pieces for b in self.boxes[p.video][p.start : p.stop])
+        return max(-(-total // MAX_OBJECTS), cfg.objects.stride * min((p.step for p in pieces), default=1))
+
+    def _regions(self, model: ObjectModel, videos: Sequence[CachedVideo], p: Piece, every: int) -> Iterator[Regions]:
+        length = model.cfg.clip.length
+        middle = length // 2
+        video = videos[p.video]
+        for t in range(p.start + middle * p.step, p.stop - (length - 1 - middle) * p.step, every):
+            boxes = self.boxes[p.video][t].scaled(*_shrink(video)).within(*_frame_size(video))
+            if len(boxes):
+                frames = np.asarray(video.frames[clip_frames(t, length, p.step)])
+                yield model.regions(frames, boxes, p.step / video.info.fps)
+
+    def score(self, model: ObjectModel, v: CachedVideo, p: Piece) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(score, time) of a held-out piece, by the very path that test video takes."""
+        boxes = self.boxes[p.video][p.start : p.stop]
+        scorer = ObjectScorer(model, v.info.width, v.info.height, v.info.fps, v.info.name, boxes=boxes)
+        scores = []
+        for i in range(p.start, p.stop):
+            scores += scorer.push(Frame(i - p.start, float(v.time_s[i] - v.time_s[p.start]), np.asarray(v.frames[i])))
+        scores += scorer.finish()
+        return np.array([s.score for s in scores]), np.array([s.time_s for s in scores])
+
+
+def _frame_size(v: CachedVideo) -> tuple[int, int]:
+    return int(v.frames.shape[2]), int(v.frames.shape[1])
+
+
+def _shrink(v: CachedVideo) -> tuple[float, float]:
+    w, h = _frame_size(v)
+    return w / v.info.width, h / v.info.height

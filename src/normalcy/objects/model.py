@@ -1,0 +1,268 @@
+"""A trained object level: network, readouts, and what their values are for normal objects of each place and size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from normalcy.clips.sampling import continuous
+from normalcy.config import Config
+from normalcy.errors import ModelError, TrainingError
+from normalcy.nn.build import Network
+from normalcy.nn.encoder import Encoder
+from normalcy.nn.fold import folded
+from normalcy.nn.tasks import TASKS
+from normalcy.objects.boxes import Boxes
+from normalcy.objects.flow import ObjectMotion, measure
+from normalcy.objects.readouts import FlowReadout, ObjectClips, ObjectReadout, TaskReadout, TubeDensity, Values, readout_names
+from normalcy.objects.sampler import teacher_of
+from normalcy.objects.tubes import cut
+from normalcy.scoring.place import Moments
+from normalcy.scoring.threshold import Threshold
+from normalcy.scoring.windows import Windows
+
+BATCH = 256
+"""Objects that go through the network at a time."""
+SHRINK = 50.0
+"""Normal objects of its band of rows that a size class is mixed with, and of all that a band is."""
+
+
+def region_size(width: int, height: int, cfg: Config) -> tuple[int, int]:
+    """(width, height) that frames are shrunk to before crops are cut; smaller ones stay as they are."""
+    shrink = min(1.0, cfg.objects.resolution / min(width, height))
+    return max(1, round(width * shrink)), max(1, round(height * shrink))
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """The objects of one frame as they were cut: once, for all that reads them."""
+
+    boxes: Boxes
+    """In pixels of the frame that the tubes were cut from."""
+    tubes_NTHWC: NDArray[np.uint8]
+    motion: ObjectMotion | None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectReading:
+    """N objects in standard deviations of normal objects of their place and size."""
+
+    z_NR: Values
+    fused_N: Values
+    """Mean over the readouts of asinh(z): linear near normal, logarithmic far out."""
+
+
+class ObjectModel:
+    """Network and calibration of the object level. Everything that it needs is stored in the model folder."""
+
+    def __init__(self, cfg: Config, network: Network) -> None:
+        self.cfg = cfg
+        self.network = network.eval()
+        self.readouts: list[ObjectReadout] = [build_readout(n, cfg) for n in readout_names(cfg)]
+        self.edges = np.zeros(0, np.float32)
+        """(sizes - 1,) borders of the size classes: side of a square of the box's area, as a share of that of the frame."""
+        self.mean_RZ = self.spread_RZ = np.zeros((0, 0), np.float32)
+        """Of each readout for normal objects, by band of rows and size class."""
+        self.centre_R = self.scale_R = np.zeros(0)
+        """Of the highest object of a normal frame, for each readout and, last, for their fusion."""
+        self.map_scale = 1.0
+        self.threshold: Threshold | None = None
+        self.trained_fps = 0.0
+        self.hash = ""
+
+    @property
+    def names(self) -> list[str]:
+        """Readout names, in the order of every array of readouts."""
+        return [r.name for r in self.readouts]
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        return folded(self.network.encoder)
+
+    def regions(self, frames_THWC: NDArray[np.uint8], boxes: Boxes, seconds: float) -> Regions:
+        """Cut the objects of a clip's middle frame. boxes: in pixels of the frames. seconds: from one frame to the next."""
+        o = self.cfg.objects
+        tubes = cut(frames_THWC, boxes.xyxy_N4, o.side, o.margin)
+        if "flow" not in self.names:
+            return Regions(boxes, tubes, None)
+        middle = len(frames_THWC) // 2
+        before, after = (cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames_THWC[middle - 1 : middle + 1])
+        return Regions(boxes, tubes, measure(np.asarray(before, np.uint8), np.asarray(after, np.uint8), boxes, seconds))
+
+    def clips(self, regions: Sequence[Regions], size: tuple[int, int]) -> ObjectClips:
+        """The objects of several frames of one size as one batch."""
+        tubes = torch.from_numpy(np.concatenate([r.tubes_NTHWC for r in regions])).to(self.device)
+        n, t = tubes.shape[:2]
+        index = torch.arange(n * t, device=self.device).view(n, t)
+        windows = Windows(self.network, tubes.flatten(0, 1), index, self.cfg.scoring.precision, self._encoder)
+        boxes = [r.boxes for r in regions]
+        k = self.cfg.heads.classes
+        teacher = np.concatenate([teacher_of(b, k) for b in boxes]) if self.cfg.tasks.distillation else None
+        xyxy = np.concatenate([b.xyxy_N4 for b in boxes])
+        motion = [r.motion for r in regions if r.motion is not None]
+        return ObjectClips(windows, xyxy, size, teacher, together(motion) if motion else None)
+
+    def batches(self, regions: Iterable[Regions], size: tuple[int, int]) -> Iterable[tuple[ObjectClips, list[int]]]:
+        """Batches of at most about BATCH objects, with the number of objects of each frame in them. Order is kept."""
+        held: list[Regions] = []
+        for r in regions:
+            if held and sum(len(h.boxes) for h in held) + len(r.boxes) > BATCH:
+                yield self.clips(held, size), [len(h.boxes) for h in held]
+                held = []
+            held.append(r)
+        if held:
+            yield self.clips(held, size), [len(h.boxes) for h in held]
+
+    @torch.inference_mode()
+    def observe(self, o: ObjectClips) -> None:
+        """Show the readouts normal training objects."""
+        if len(o):
+            for r in self.readouts:
+                r.observe(o)
+
+    def fit(self) -> None:
+        """End of the training objects."""
+        for r in self.readouts:
+            r.fit()
+
+    @torch.inference_mode()
+    def raw(self, o: ObjectClips) -> Values:
+        """(N, R) values before calibration, NaN where a readout has nothing to say."""
+        if not len(o):
+            return np.zeros((0, len(self.readouts)))
+        return np.stack([r.raw(o) for r in self.readouts], axis=1)
+
+    def calibrate(self, objects: Sequence[tuple[Values, NDArray[np.float32], tuple[int, int], Sequence[int]]]) -> None:
+        """Fit on held-out normal objects: (raw values (N, R), boxes (N, 4), frame size, objects of each frame).
+
+        Raises TrainingError where there are none.
+        """
+        found = [o for o in objects if len(o[0])]
+        if not found:
+            raise TrainingError(
+                f"the detector '{self.cfg.objects.detector}' found no object in the held-out normal video; "
+                "give more video, or another objects.detector"
+            )
+        raw = np.concatenate([o[0] for o in found])
+        side = np.concatenate([_side(o[1], o[2]) for o in found])
+        sizes = self.cfg.objects.sizes
+        self.edges = np.quantile(side, np.arange(1, sizes) / sizes).astype(np.float32)
+        cell = np.concatenate([self._cells(o[1], o[2]) for o in found])
+        n_cells = self.cfg.scoring.bands * sizes
+        fitted = []
+        for i in range(raw.shape[1]):
+            known = np.isfinite(raw[:, i])
+            moments = Moments.of(raw[known, i][None], cell[known], n_cells)
+            fitted.append(moments.shrunk(self.cfg.scoring.bands, sizes, SHRINK))
+        self.mean_RZ, self.spread_RZ = (np.concatenate(part) for part in zip(*fitted, strict=True))
+        tops = np.concatenate([self._highest(self._reading(o[0], o[1], o[2]), o[3]) for o in found])
+        tops = tops[np.isfinite(tops).all(axis=1)]
+        centre, scale = zip(*(_usual(v) for v in tops.T), strict=True)
+        self.centre_R, self.scale_R = np.array(centre), np.array(scale)
+        self.map_scale = max(float(np.quantile(tops[:, -1], 0.99)), 1e-3)
+
+    def read(self, o: ObjectClips) -> ObjectReading:
+        """Calibrated values of objects. Raises ModelError for a model that was never calibrated."""
+        if not len(self.centre_R):
+            raise ModelError("this model was not calibrated on normal objects; train it to the end")
+        return self._reading(self.raw(o), o.xyxy_N4, o.size)
+
+    def _reading(self, raw_NR: Values, xyxy_N4: NDArray[np.float32], size: tuple[int, int]) -> ObjectReading:
+        cell = self._cells(xyxy_N4, size)
+        z = (raw_NR - self.mean_RZ[:, cell].T) / np.maximum(self.spread_RZ[:, cell].T, 1e-9)
+        z = np.where([r.two_sided for r in self.readouts], np.abs(z), z)
+        z = np.where(np.isfinite(z), z, 0.0)
+        return ObjectReading(z, np.arcsinh(z).mean(axis=1))
+
+    def frame_values(self, reading: ObjectReading, counts: Sequence[int]) -> Values:
+        """(n, R + 1) of n frames with so many objects each: its highest object under each readout and, last, under their
+        fusion, in standard deviations of normal frames. A frame without objects is typical of normal: zeros."""
+        values = (self._highest(reading, counts) - self.centre_R) / self.scale_R
+        return np.where(np.isfinite(values), values, 0.0)
+
+    def _highest(self, reading: ObjectReading, counts: Sequence[int]) -> Values:
+        both = np.concatenate([reading.z_NR, reading.fused_N[:, None]], axis=1)
+        parts = np.split(both, np.cumsum(counts)[:-1])
+        return np.stack([p.max(axis=0) if len(p) else np.full(both.shape[1], -np.inf) for p in parts])
+
+    def _cells(self, xyxy_N4: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.int64]:
+        """(N,) band of rows of the object's foot, times size class: how far it is, and what sort of thing it may be."""
+        bands = self.cfg.scoring.bands
+        band = np.clip(xyxy_N4[:, 3] / size[1] * bands, 0, bands - 1).astype(np.int64)
+        return band * self.cfg.objects.sizes + np.searchsorted(self.edges, _side(xyxy_N4, size))
+
+    def state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
+        """(arrays, scalars) for the model folder."""
+        arrays: dict[str, NDArray[np.float32]] = {"edges": self.edges, "mean": self.mean_RZ, "spread": self.spread_RZ}
+        for r in self.readouts:
+            arrays |= {f"{r.name}.{k}": np.ascontiguousarray(v) for k, v in r.state().items()}
+        scalars: dict[str, Any] = {
+            "readouts": self.names,
+            "centre": self.centre_R.tolist(),
+            "scale": self.scale_R.tolist(),
+            "map_scale": self.map_scale,
+            "trained_fps": self.trained_fps,
+        }
+        if self.threshold is not None:
+            scalars["threshold"] = self.threshold.to_dict()
+        return arrays, scalars
+
+    @classmethod
+    def from_state(
+        cls, cfg: Config, network: Network, arrays: Mapping[str, NDArray[np.float32]], scalars: Mapping[str, Any]
+    ) -> ObjectModel:
+        """The reverse of state(). Raises ModelError where the calibration does not fit the configuration."""
+        model = cls(cfg, network)
+        try:
+            if list(scalars["readouts"]) != model.names:
+                raise KeyError(f"the readouts {model.names}")
+            model.edges, model.mean_RZ, model.spread_RZ = (np.array(arrays[k]) for k in ("edges", "mean", "spread"))
+            for r in model.readouts:
+                r.load({k.removeprefix(f"{r.name}."): v for k, v in arrays.items() if k.startswith(f"{r.name}.")})
+            model.centre_R, model.scale_R = np.array(scalars["centre"]), np.array(scalars["scale"])
+            model.map_scale, model.trained_fps = float(scalars["map_scale"]), float(scalars["trained_fps"])
+            if "threshold" in scalars:
+                model.threshold = Threshold.from_dict(scalars["threshold"])
+        except (KeyError, TypeError) as e:
+            raise ModelError(f"the calibration holds nothing on {e}; was the model's configuration edited?") from e
+        return model
+
+
+def build_readout(name: str, cfg: Config) -> ObjectReadout:
+    """The readout of a name in OBJECT_READOUTS, not yet fitted."""
+    if name == "density":
+        return TubeDensity(cfg.seed)
+    return FlowReadout(cfg.seed) if name == "flow" else TaskReadout(TASKS[name])
+
+
+def together(motion: Sequence[ObjectMotion]) -> ObjectMotion:
+    """The objects of several frames."""
+    return ObjectMotion(*(np.concatenate([getattr(m, f.name) for m in motion]) for f in fields(ObjectMotion)))
+
+
+def clip_frames(at: int, length: int, step: int) -> NDArray[np.int64]:
+    """(T,) frames of the clip whose middle frame is ``at``."""
+    return continuous(at - length // 2 * step, length, step)
+
+
+def _usual(v: Values) -> tuple[float, float]:
+    """Median, and the standard deviation that the quartiles tell, never under a third of the plain one: a few odd frames
+    should not decide it, nor a value that is nearly constant."""
+    q1, median, q3 = np.quantile(v, [0.25, 0.5, 0.75])
+    return float(median), float(max((q3 - q1) / 1.349, v.std() / 3.0, 1e-6))
+
+
+def _side(xyxy_N4: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    w, h = xyxy_N4[:, 2] - xyxy_N4[:, 0], xyxy_N4[:, 3] - xyxy_N4[:, 1]
+    return np.asarray(np.sqrt(w * h / (size[0] * size[1])), dtype=np.float32)

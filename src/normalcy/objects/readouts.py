@@ -1,0 +1,144 @@
+"""What is read off each object: the score of each task, the density of its features, its motion. Higher is more abnormal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from normalcy.config import OBJECT_READOUTS, Config
+from normalcy.errors import ModelError
+from normalcy.nn.tasks import Task
+from normalcy.objects.flow import ObjectFlow, ObjectMotion
+from normalcy.scoring.density import PlaceGaussian, ZoneReservoir
+from normalcy.scoring.windows import Windows
+
+Arrays = dict[str, NDArray[np.float32]]
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectClips:
+    """N objects of one frame size: their tubes, and where they are."""
+
+    clips: Windows
+    """Tubes (N, T, side, side, 3) as windows: a pass through F is made once, whoever asks for it."""
+    xyxy_N4: NDArray[np.float32]
+    """Boxes in pixels of the frame that the tubes were cut from."""
+    size: tuple[int, int]
+    """(width, height) of that frame."""
+    teacher_NK: NDArray[np.float32] | None
+    """Class scores of the detector, rows of zeros where it gave none."""
+    motion: ObjectMotion | None
+    """How fast they move; None where no readout asks."""
+
+    def __len__(self) -> int:
+        return len(self.xyxy_N4)
+
+
+class ObjectReadout:
+    """One value per object. two_sided: unusually low is a sign too."""
+
+    name = ""
+    two_sided = False
+
+    def observe(self, o: ObjectClips) -> None:
+        """Take in objects of normal training video."""
+
+    def fit(self) -> None:
+        """End of the training video."""
+
+    def raw(self, o: ObjectClips) -> Values:
+        """(N,) values before calibration; NaN for an object of which nothing can be said."""
+        raise NotImplementedError
+
+    def state(self) -> Arrays:
+        """Fitted arrays, for the model folder."""
+        return {}
+
+    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        """The reverse of state()."""
+
+
+class TaskReadout(ObjectReadout):
+    """How badly a task is solved on the object."""
+
+    def __init__(self, task: Task) -> None:
+        self.name, self.two_sided, self._task = task.name, task.two_sided, task
+
+    def raw(self, o: ObjectClips) -> Values:
+        if self.name != "distillation":
+            return self._task.score(o.clips).double().cpu().numpy()
+        if o.teacher_NK is None:
+            return np.full(len(o), np.nan)
+        teacher = torch.from_numpy(o.teacher_NK).to(o.clips.frames_NHWC.device)
+        value = self._task.score(o.clips, teacher).double().cpu().numpy()
+        return np.where((o.teacher_NK > 0).any(axis=1), value, np.nan)
+
+
+class TubeDensity(ObjectReadout):
+    """Distance of the tube's feature, averaged over space and time, from those of normal objects (a Gaussian)."""
+
+    name = "density"
+
+    def __init__(self, seed: int) -> None:
+        self._reservoir = ZoneReservoir(1, 1, seed)
+        self._gaussian: PlaceGaussian | None = None
+
+    def _features(self, o: ObjectClips) -> torch.Tensor:
+        return o.clips.pooled.mean(dim=(2, 3), keepdim=True)
+
+    def observe(self, o: ObjectClips) -> None:
+        self._reservoir.add(self._features(o))
+
+    def fit(self) -> None:
+        self._gaussian = PlaceGaussian.fit(self._reservoir.vectors(), 1, 1)
+
+    def raw(self, o: ObjectClips) -> Values:
+        if self._gaussian is None:
+            raise ModelError("readout density was not fitted on normal video")
+        return self._gaussian.distance(self._features(o))[:, 0, 0].double().cpu().numpy()
+
+    def state(self) -> Arrays:
+        g = self._gaussian
+        return {} if g is None else {"mean": g.mean_ZD.numpy(), "spread": g.spread_ZD.numpy(), "whiten": g.whiten_bDE.numpy()}
+
+    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        self._gaussian = PlaceGaussian(*(torch.from_numpy(np.array(arrays[k])) for k in ("mean", "spread", "whiten")))
+
+
+class FlowReadout(ObjectReadout):
+    """Speed of the object for where it is (normalcy.objects.flow): the mean of its fast part's and of its whole. No network."""
+
+    name = "flow"
+
+    def __init__(self, seed: int) -> None:
+        self._flow = ObjectFlow(seed=seed)
+
+    def observe(self, o: ObjectClips) -> None:
+        if o.motion is not None:
+            self._flow.observe(o.motion)
+
+    def fit(self) -> None:
+        self._flow.fit()
+
+    def raw(self, o: ObjectClips) -> Values:
+        if o.motion is None:
+            return np.full(len(o), np.nan)
+        return np.asarray(self._flow.values(o.motion).mean(axis=1), dtype=np.float64)
+
+    def state(self) -> Arrays:
+        return self._flow.state()
+
+    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        self._flow.load(arrays)
+
+
+def readout_names(cfg: Config) -> list[str]:
+    """The readouts of the object level: those that ``objects.readouts`` names, else every task that is on, density, motion."""
+    if cfg.objects.readouts is not None:
+        return list(cfg.objects.readouts)
+    return [n for n in OBJECT_READOUTS if n in ("density", "flow") or getattr(cfg.tasks, n)]
