@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from normalcy.api.levels import AnyModel, AnyScorer
+    from normalcy.api.objects import DetectResult
     from normalcy.api.results import DemoResult, EvalResult, ScoreResult
     from normalcy.training.run import TrainResult
 
-__all__ = ["Progress", "Sources", "demo", "evaluate", "load", "open_scorer", "score", "train"]
+__all__ = ["Progress", "Sources", "demo", "detect", "evaluate", "load", "open_scorer", "score", "train"]
 
 Sources = str | Path | Sequence[str | Path]
 """One SOURCE or several: a video file, a folder of videos or of frames, a glob, or ``@list.txt``."""
@@ -158,6 +159,48 @@ def evaluate(
     from normalcy.api.evaluation import evaluate as run
 
     return run(scores, labels, masks=masks, versus=versus, name=name, resamples=resamples, seed=seed)
+
+
+def detect(
+    sources: Sources,
+    out: str | Path,
+    *,
+    detector: str | None = None,
+    weights: str | Path | None = None,
+    boxes: str | Path | None = None,
+    overlay: bool = False,
+    force: bool = False,
+    config: str | Path | None = None,
+    sets: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> DetectResult:
+    """Find the objects of every frame, follow them, and write ``out/NAME.csv``: frame, box, score, label, track.
+
+    detector: motion, onnx, both or file; None for the setting ``objects.detector``. weights: for onnx and both, a YOLOX-layout
+    .onnx file or a name that is downloaded once. boxes: for file, a folder of tables such as this function writes. overlay:
+    also ``NAME.boxes.mp4``. force: do again what is finished. config, sets: settings ``objects.*``.
+
+    Of several videos, those that cannot be used are named in the result's ``failed``; a single one raises its error.
+
+    Raises:
+        SourceError, VideoError: the only video there is cannot be used. WeightsError, DataError: the detector's file cannot.
+        ConfigError, UsageError: the call is wrong, or would overwrite a table of someone else's. OutputError: ``out`` or
+        the cache cannot be written.
+    """
+    from normalcy.api.objects import detect as run
+
+    return run(
+        sources,
+        out,
+        detector=detector,
+        weights=weights,
+        boxes=boxes,
+        overlay=overlay,
+        force=force,
+        config=config,
+        sets=sets,
+        progress=progress,
+    )
 
 
 def demo(

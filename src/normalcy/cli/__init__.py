@@ -3,7 +3,9 @@
 from normalcy.cli.benchmarks import register
 from normalcy.cli.commands import app, main
 from normalcy.cli.exits import EXIT_CODES
+from normalcy.cli.objects import register as register_objects
 
 register(app)
+register_objects(app)
 
 __all__ = ["EXIT_CODES", "app", "main"]

@@ -77,7 +77,7 @@ def _key(ref: VideoRef, detector: Detector, fps: float) -> str:
 def _load(path: Path) -> list[Boxes] | None:
     """A finished entry, or None where there is none or it is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as z:
+        with path.open("rb") as f, np.load(f, allow_pickle=False) as z:
             count: NDArray[np.int64] = z["count"]
             probs = z["probs"] if "probs" in z.files else None
             whole = Boxes(z["xyxy"], z["score"], z["label"], probs)

@@ -33,7 +33,7 @@ class BoxTable(NamedTuple):
 
 
 class GivenBoxes:
-    """Boxes from files. A frame without a row has no boxes; a video without a file is an error."""
+    """Boxes from files, all of them. A frame without a row has no boxes; a video without a file is an error."""
 
     name = "file"
 
@@ -46,7 +46,6 @@ class GivenBoxes:
         self._where = Path(cfg.boxes).expanduser()
         if not self._where.exists():
             raise DataError(f"{self._where}: no such file or folder of boxes")
-        self._min_score = cfg.min_score
         self._path: Path | None = None
         self._table = BoxTable(np.zeros(0, np.int64), Boxes.none())
         self._digest = ""
@@ -55,7 +54,7 @@ class GivenBoxes:
     @property
     def key(self) -> str:
         """Digest of the file of the video that reset() named."""
-        return f"file {self._digest} score {self._min_score}"
+        return f"file {self._digest}"
 
     def reset(self, video: str = "", fps: float = 25.0) -> None:
         """Read the boxes of the video of that name. Raises DataError naming the file and line."""
@@ -81,9 +80,8 @@ class GivenBoxes:
     def push(self, frame_HWC: NDArray[np.uint8]) -> Boxes:
         """See :class:`normalcy.objects.detect.Detector`. Boxes are cut to the picture."""
         h, w = frame_HWC.shape[:2]
-        found = self._table.at(self._next)
         self._next += 1
-        return found.select(found.score_N >= self._min_score).within(w, h)
+        return self._table.at(self._next - 1).within(w, h)
 
     def finish(self) -> None:
         """Raises DataError where the file goes on after the video's last frame: it belongs to another video."""

@@ -10,6 +10,8 @@ from normalcy.objects.detect import Detector
 
 COVERED = 0.6
 """A second box is the first detector's own find where its boxes cover this share of it."""
+SCENE = 0.25
+"""A box over more than this share of the frame is as likely a mistake as a thing, and covers nothing."""
 SAME = 0.5
 """IoU from which two boxes are the same object."""
 
@@ -25,7 +27,7 @@ class MergedDetector:
     @property
     def key(self) -> str:
         """Of both, and of the rule."""
-        return f"both ({self._first.key}) ({self._second.key}) covered {COVERED} same {SAME}"
+        return f"both ({self._first.key}) ({self._second.key}) covered {COVERED} scene {SCENE} same {SAME}"
 
     def reset(self, video: str = "", fps: float = 25.0) -> None:
         """Both start anew."""
@@ -34,7 +36,8 @@ class MergedDetector:
 
     def push(self, frame_HWC: NDArray[np.uint8]) -> Boxes:
         """See :class:`normalcy.objects.detect.Detector`."""
-        return merge(self._first.push(frame_HWC), self._second.push(frame_HWC))
+        h, w = frame_HWC.shape[:2]
+        return merge(self._first.push(frame_HWC), self._second.push(frame_HWC), SCENE * w * h)
 
     def finish(self) -> None:
         """Both end."""
@@ -42,11 +45,15 @@ class MergedDetector:
         self._second.finish()
 
 
-def merge(first: Boxes, second: Boxes) -> Boxes:
-    """first, and those of second that are neither the same as one of first nor for the greater part covered by them."""
+def merge(first: Boxes, second: Boxes, largest: float = np.inf) -> Boxes:
+    """first, and those of second that are neither the same as one of first nor for the greater part covered by them.
+
+    largest: area in square pixels above which a box of first covers nothing.
+    """
     if not len(first) or not len(second):
         return joined(first, second)
-    new = (iou(second.xyxy_N4, first.xyxy_N4).max(axis=1) < SAME) & (covered(second, first) < COVERED)
+    new = iou(second.xyxy_N4, first.xyxy_N4).max(axis=1) < SAME
+    new &= covered(second, first.select(first.area_N <= largest)) < COVERED
     return joined(first, second.select(new))
 
 

@@ -78,7 +78,7 @@ class MotionDetector:
         if foreground.mean() > CHANGED:
             self._start(image)
             return Boxes.none()
-        found = _regions(foreground & moving, away, self._cfg.min_area * (size[0] * size[1]) / (w * h))
+        found = _regions(_filled(foreground, moving), away, self._cfg.min_area * (size[0] * size[1]) / (w * h))
         return found.scaled(w / size[0], h / size[1]).within(w, h)
 
     def _start(self, image: Image) -> None:
@@ -140,6 +140,27 @@ def _largest(image: Image) -> Image:
     """(h, w, 3) -> (h, w) largest channel."""
     r, g, b = cv2.split(image)
     return np.asarray(cv2.max(cv2.max(r, g), b), dtype=np.uint8)
+
+
+def _filled(foreground: Mask, moving: Mask) -> Mask:
+    """(h, w) the foreground that moves, and what lies between two such pixels without leaving the foreground, across or down.
+
+    Inside a thing of one colour nothing changes while it passes; its front and its back do.
+    """
+    seeds = foreground & moving
+    return np.asarray(_between(foreground, seeds) | _between(foreground.T, seeds.T).T)
+
+
+def _between(runs: Mask, seeds: Mask) -> Mask:
+    """(h, w) from the first to the last seed within each unbroken stretch of a row. seeds lie in runs."""
+    wide = np.pad(runs, ((0, 0), (0, 1))).ravel()  # a stretch never goes on in the next row
+    at = np.flatnonzero(np.pad(seeds, ((0, 0), (0, 1))).ravel())
+    stretch = np.cumsum(~wide)[at]
+    new = np.flatnonzero(np.diff(stretch, prepend=-1))
+    marks = np.zeros(wide.size + 1, np.int8)
+    marks[at[new]] += 1
+    marks[at[np.append(new[1:] - 1, len(at) - 1)[: len(new)]] + 1] -= 1
+    return np.asarray(np.cumsum(marks[:-1], dtype=np.int8).reshape(runs.shape[0], -1)[:, :-1] > 0)
 
 
 def _regions(foreground: Mask, away: Image, min_area: float) -> Boxes:

@@ -15,11 +15,11 @@ from scipy.optimize import linear_sum_assignment
 
 from normalcy.objects.boxes import Boxes, Floats, iou
 
-NEAR = 2.0
+NEAR = 3.0
 """A small fast thing may not overlap its last place at all: boxes are compared enlarged to so many times their size."""
 PATIENCE_S = 0.5
 """A track that finds no box for so long has ended."""
-CHANGE = 0.25
+CHANGE = 0.2
 """IoU of the enlarged boxes below which two are not the same object."""
 _PLACE, _SPEED, _MEASURED = 0.05, 0.03, 0.07
 """Standard deviations in box sizes: how a place and a speed change by chance in a frame, and how a detector's box scatters."""

@@ -1,0 +1,79 @@
+"""The command detect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from normalcy.cli import exits, show
+from normalcy.cli.options import EPILOG, ConfigFile, Json, Settings, Sources
+from normalcy.cli.progress import shown
+
+if TYPE_CHECKING:
+    from normalcy.api.objects import DetectResult
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command to the application."""
+    app.command(epilog=EPILOG)(detect)
+
+
+def detect(
+    sources: Sources,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for the tables, one NAME.csv per video.", show_default=False)
+    ],
+    detector: Annotated[
+        str | None, typer.Option(metavar="motion|onnx|both|file", help="How objects are found; default motion.")
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="onnx, both: a YOLOX .onnx file, or yolox_nano (downloaded once).", show_default=False
+        ),
+    ] = None,
+    boxes: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="file: a folder of NAME.csv or NAME.npz.", show_default=False)
+    ] = None,
+    overlay: Annotated[bool, typer.Option("--overlay", help="Also write NAME.boxes.mp4, the video with its boxes.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Do again what is finished, and replace tables that are there.")
+    ] = False,
+    config: ConfigFile = None,
+    sets: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """Find the objects of every frame, follow them, and write them down."""
+    from normalcy import api
+
+    with exits.interruptible("Finished videos are kept: the same command goes on with the rest"), shown() as progress:
+        result = api.detect(
+            sources,
+            out,
+            detector=detector,
+            weights=weights,
+            boxes=boxes,
+            overlay=overlay,
+            force=force,
+            config=config,
+            sets=sets or (),
+            progress=progress,
+        )
+    show.out(show.as_json(result.to_dict()) if as_json else detected(result))
+    for name, reason in result.failed.items():
+        exits.say(reason if name in reason else f"{name}: {reason}")
+    if result.failed:
+        raise typer.Exit(exits.PARTLY if result.videos else exits.FAILED)
+
+
+def detected(r: DetectResult) -> str:
+    """One line per video."""
+    if not r.videos:
+        return "no video was searched"
+    rows: list[list[object]] = [["video", "frames", "boxes", "per frame", "tracks", "empty frames", "seconds", ""]]
+    for v in r.videos:
+        note = "done before" if v.skipped else ""
+        rows.append([v.name, v.frames, v.boxes, v.boxes / max(v.frames, 1), v.tracks, v.empty, v.seconds, note])
+    return show.columns(rows)
