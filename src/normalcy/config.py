@@ -177,7 +177,7 @@ class ObjectsConfig(_Strict):
         None, description="onnx, both: path of a YOLOX-layout .onnx file, or yolox_nano (downloaded once)"
     )
     boxes: str | None = Field(None, description="file: folder of NAME.csv or NAME.npz per video, or one such file")
-    min_score: Weight = Field(0.25, description="onnx, both, file: boxes that the detector is less sure of are left out")
+    min_score: Weight = Field(0.25, description="onnx, both: boxes that the model is less sure of are left out")
     nms: Weight = Field(0.5, description="onnx, both: of boxes that overlap by more (IoU) the surest stays")
     short_side: int = Field(
         480, ge=64, le=4096, description="onnx: frames are enlarged or shrunk to this short side, if the model takes any size"
@@ -192,7 +192,10 @@ class ObjectsConfig(_Strict):
     margin: float = Field(0.2, ge=0.0, le=4.0, description="Share of a box's size that a crop shows beyond it, in all")
     tracked: bool = Field(False, description="Crops follow the object's track; false: they stay where its box is")
     resolution: int = Field(360, ge=32, le=4096, description="Crops are cut from frames shrunk to at most this short side")
-    stride: int = Field(1, ge=1, le=64, description="Clip frames between two frames whose objects are scored")
+    stride: int = Field(2, ge=1, le=64, description="Clip frames between two frames whose objects are scored")
+    memory_s: float = Field(
+        0.5, ge=0.0, le=60.0, description="An object's values are averaged along its track, with this time constant in seconds"
+    )
     sizes: int = Field(3, ge=1, le=16, description="Size classes of objects, beside scoring.bands, that normal is kept for")
     readouts: tuple[ObjectReadoutName, ...] | None = Field(
         None, min_length=1, description="What an object's score is made of; null: every task that is on, density and flow"

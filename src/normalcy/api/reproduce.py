@@ -12,6 +12,7 @@ from pathlib import Path
 from normalcy.api import Progress
 from normalcy.api.benchmark import BenchmarkResult, run_benchmark
 from normalcy.api.judge import FUSED
+from normalcy.api.levels import train_level
 from normalcy.api.machine import machine
 from normalcy.api.record import short_protocol
 from normalcy.api.reproduce_cells import Cell, configure, rows_of
@@ -24,7 +25,7 @@ from normalcy.data.base import Dataset
 from normalcy.errors import DataError, NormalcyError, UsageError
 from normalcy.nn.bundle import CONFIG
 from normalcy.nn.files import write_files
-from normalcy.training.run import fit
+from normalcy.objects.readouts import readout_names
 
 Tell = Callable[[str], None]
 
@@ -189,7 +190,7 @@ def _run(
     if not (model_dir / CONFIG).exists():
         refs = [replace(v.ref, name=v.name) for v in data.train]
         begun = (model_dir / "checkpoints").is_dir()
-        fit(refs, model_dir, cell.cfg, device, resume=begun, progress=progress)
+        train_level(refs, model_dir, cell.cfg, device, resume=begun, progress=progress)
     model = load(model_dir, device)
     started = time.perf_counter()
     baselines = out / "baselines"
@@ -226,7 +227,7 @@ def _outcome(
         preset=cell.cfg.preset,
         sets=list(sets),
         untrained=cell.row.untrained,
-        readouts=list(cell.cfg.scoring.readouts),
+        readouts=readout_names(cell.cfg) if cell.cfg.level == "object" else list(cell.cfg.scoring.readouts),
         protocol=short_protocol(cell.cfg),
         label_source=data.label_source,
         data_notes=[*result.notes],

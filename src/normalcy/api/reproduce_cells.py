@@ -69,6 +69,8 @@ def configure(table: Table, row: Row, preset: str, sets: Sequence[str], seed: in
     Raises UsageError, ConfigError as :func:`base_config`, and UsageError where no readout of the preset suits the row's tasks.
     """
     base = base_config(table, preset, sets)
+    if row.level == "object":
+        return _object_cell(row, base, preset, sets, seed)
     readouts, dropped, added = suited_readouts(base, row.tasks)
     flags: dict[str, object] = {"seed": seed, "scoring.readouts": readouts}
     for task, name in TASK_SETTING.items():
@@ -90,6 +92,22 @@ def control_flags(base: Config) -> dict[str, object]:
     A decoder, if there is one, is trained all the same, on features of the encoder as drawn.
     """
     return {"train.lr": CONTROL_LR, "train.steps": min(CONTROL_STEPS, base.train.steps)}
+
+
+def _object_cell(row: Row, base: Config, preset: str, sets: Sequence[str], seed: int) -> Cell:
+    """A row on the multi-task backbone: its tasks, each read by its own score, and the density of what they taught."""
+    tasks, dropped = row.tasks, {"flow": MOTION_REASON}
+    if base.objects.detector == "motion":
+        tasks = tuple(t for t in tasks if t != "KD")
+        dropped["distillation"] = "the detector 'motion' gives no class scores; choose another with --set objects.detector=both"
+    flags: dict[str, object] = {"seed": seed, "level": "object", "decoder.steps": 0, "scoring.readouts": ("density",)}
+    for task, name in TASK_SETTING.items():
+        flags[f"tasks.{name}"] = (getattr(base.tasks, name) or 1.0) if task in tasks else 0.0
+    flags["objects.readouts"] = (*(TASK_SETTING[t] for t in tasks), "density")
+    if preset == "paper":
+        flags |= {"objects.side": 64} if not any(s.startswith("objects.side") for s in sets) else {}
+        flags |= {"clip.length": PAPER_LENGTH} if not any(s.startswith("clip.length") for s in sets) else {}
+    return Cell(row, load_config(preset, sets=sets, flags=flags), dropped, {})
 
 
 def suited_readouts(base: Config, tasks: Sequence[Task]) -> tuple[tuple[str, ...], dict[str, str], dict[str, str]]:

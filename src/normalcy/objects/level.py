@@ -17,7 +17,7 @@ from normalcy.nn.build import Network
 from normalcy.objects.boxes import Boxes
 from normalcy.objects.cache import boxes_of
 from normalcy.objects.detect import build_detector
-from normalcy.objects.model import ObjectModel, Regions, clip_frames, region_size
+from normalcy.objects.model import ObjectModel, Regions, Seen, clip_frames, region_size
 from normalcy.objects.sampler import Piece, TubeSampler
 from normalcy.objects.scorer import ObjectScorer
 from normalcy.scoring.threshold import fit_threshold
@@ -83,21 +83,18 @@ class ObjectLevel:
         model = ObjectModel(cfg, network)
         model.trained_fps = float(np.median([v.info.fps for v in videos]))
         for i, p in enumerate(fit_on):
-            for clips, _ in model.batches(
-                self._regions(model, videos, p, self._thin(fit_on, cfg)), _frame_size(videos[p.video])
-            ):
+            regions = self._regions(model, videos[p.video], p, self._thin(fit_on, cfg))
+            for clips in model.batches(regions, _frame_size(videos[p.video])):
                 model.observe(clips)
             if progress is not None:
                 progress("density", i + 1, len(fit_on), {})
         model.fit()
-        objects = []
+        seen = []
         for i, p in enumerate(held):
-            size = _frame_size(videos[p.video])
-            for clips, counts in model.batches(self._regions(model, videos, p, self._thin(held, cfg)), size):
-                objects.append((model.raw(clips), clips.xyxy_N4, size, counts))
+            seen.append(self._seen(model, videos[p.video], p, self._thin(held, cfg)))
             if progress is not None:
                 progress("calibrate", i + 1, len(held), {})
-        model.calibrate(objects)
+        model.calibrate(seen)
         scored = []
         for i, p in enumerate(held):
             if p.stop - p.start >= span(cfg.clip.length, p.step):
@@ -108,19 +105,25 @@ class ObjectLevel:
         return model
 
     def _thin(self, pieces: Sequence[Piece], cfg: Config) -> int:
-        """Every how many-th frame is looked at."""
-        total = sum(len(b) for p in pieces for b in self.boxes[p.video][p.start : p.stop])
-        return max(-(-total // MAX_OBJECTS), cfg.objects.stride * min((p.step for p in pieces), default=1))
+        """Every how many-th of the frames that scoring would look at is enough."""
+        total = sum(len(b) for p in pieces for b in self.boxes[p.video][p.start : p.stop : cfg.objects.stride * p.step])
+        return -(-total // MAX_OBJECTS) or 1
 
-    def _regions(self, model: ObjectModel, videos: Sequence[CachedVideo], p: Piece, every: int) -> Iterator[Regions]:
+    def _regions(self, model: ObjectModel, video: CachedVideo, p: Piece, thin: int) -> Iterator[Regions]:
         length = model.cfg.clip.length
         middle = length // 2
-        video = videos[p.video]
+        every = model.cfg.objects.stride * p.step * thin
         for t in range(p.start + middle * p.step, p.stop - (length - 1 - middle) * p.step, every):
             boxes = self.boxes[p.video][t].scaled(*_shrink(video)).within(*_frame_size(video))
-            if len(boxes):
-                frames = np.asarray(video.frames[clip_frames(t, length, p.step)])
-                yield model.regions(frames, boxes, p.step / video.info.fps)
+            frames = np.asarray(video.frames[clip_frames(t, length, p.step)])
+            yield model.regions(frames, boxes, p.step / video.info.fps)
+
+    def _seen(self, model: ObjectModel, video: CachedVideo, p: Piece, thin: int) -> Seen:
+        regions = list(self._regions(model, video, p, thin))
+        size = _frame_size(video)
+        raw = [np.zeros((0, len(model.names))), *(model.raw(clips) for clips in model.batches(regions, size))]
+        fps = video.info.fps / (model.cfg.objects.stride * p.step * thin)
+        return Seen(np.concatenate(raw), [r.boxes for r in regions], size, fps)
 
     def score(self, model: ObjectModel, v: CachedVideo, p: Piece) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(score, time) of a held-out piece, by the very path that test video takes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,7 @@ from normalcy.nn.fold import folded
 from normalcy.nn.tasks import TASKS
 from normalcy.objects.boxes import Boxes
 from normalcy.objects.flow import ObjectMotion, measure
+from normalcy.objects.memory import Memory
 from normalcy.objects.readouts import FlowReadout, ObjectClips, ObjectReadout, TaskReadout, TubeDensity, Values, readout_names
 from normalcy.objects.sampler import teacher_of
 from normalcy.objects.tubes import cut
@@ -51,12 +52,26 @@ class Regions:
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectReading:
-    """N objects in standard deviations of normal objects of their place and size."""
+class Seen:
+    """The objects of successive frames of one stretch of normal video."""
 
-    z_NR: Values
-    fused_N: Values
-    """Mean over the readouts of asinh(z): linear near normal, logarithmic far out."""
+    raw_NR: Values
+    """(N, R) values before calibration, of the objects of all frames one after the other."""
+    boxes: Sequence[Boxes]
+    """Of each frame, in pixels of a frame of ``size``."""
+    size: tuple[int, int]
+    fps: float
+    """Of these frames."""
+
+    @property
+    def xyxy_N4(self) -> NDArray[np.float32]:
+        """(N, 4) boxes of all frames."""
+        return np.concatenate([b.xyxy_N4 for b in self.boxes])
+
+
+def fused(z_NR: Values) -> Values:
+    """(N,) mean over the readouts of asinh(z): linear near normal, logarithmic far out. No weight is ever fitted."""
+    return np.asarray(np.arcsinh(z_NR).mean(axis=1))
 
 
 class ObjectModel:
@@ -113,16 +128,16 @@ class ObjectModel:
         motion = [r.motion for r in regions if r.motion is not None]
         return ObjectClips(windows, xyxy, size, teacher, together(motion) if motion else None)
 
-    def batches(self, regions: Iterable[Regions], size: tuple[int, int]) -> Iterable[tuple[ObjectClips, list[int]]]:
-        """Batches of at most about BATCH objects, with the number of objects of each frame in them. Order is kept."""
+    def batches(self, regions: Iterable[Regions], size: tuple[int, int]) -> Iterator[ObjectClips]:
+        """The objects of any number of frames in batches of about BATCH, in order. Nothing else grows with a crowd."""
         held: list[Regions] = []
         for r in regions:
             if held and sum(len(h.boxes) for h in held) + len(r.boxes) > BATCH:
-                yield self.clips(held, size), [len(h.boxes) for h in held]
+                yield self.clips(held, size)
                 held = []
             held.append(r)
         if held:
-            yield self.clips(held, size), [len(h.boxes) for h in held]
+            yield self.clips(held, size)
 
     @torch.inference_mode()
     def observe(self, o: ObjectClips) -> None:
@@ -143,22 +158,19 @@ class ObjectModel:
             return np.zeros((0, len(self.readouts)))
         return np.stack([r.raw(o) for r in self.readouts], axis=1)
 
-    def calibrate(self, objects: Sequence[tuple[Values, NDArray[np.float32], tuple[int, int], Sequence[int]]]) -> None:
-        """Fit on held-out normal objects: (raw values (N, R), boxes (N, 4), frame size, objects of each frame).
-
-        Raises TrainingError where there are none.
-        """
-        found = [o for o in objects if len(o[0])]
+    def calibrate(self, seen: Sequence[Seen]) -> None:
+        """Fit on held-out normal objects. Raises TrainingError where there are none."""
+        found = [s for s in seen if len(s.raw_NR)]
         if not found:
             raise TrainingError(
                 f"the detector '{self.cfg.objects.detector}' found no object in the held-out normal video; "
                 "give more video, or another objects.detector"
             )
-        raw = np.concatenate([o[0] for o in found])
-        side = np.concatenate([_side(o[1], o[2]) for o in found])
+        raw = np.concatenate([s.raw_NR for s in found])
+        side = np.concatenate([_side(s.xyxy_N4, s.size) for s in found])
         sizes = self.cfg.objects.sizes
         self.edges = np.quantile(side, np.arange(1, sizes) / sizes).astype(np.float32)
-        cell = np.concatenate([self._cells(o[1], o[2]) for o in found])
+        cell = np.concatenate([self._cells(s.xyxy_N4, s.size) for s in found])
         n_cells = self.cfg.scoring.bands * sizes
         fitted = []
         for i in range(raw.shape[1]):
@@ -166,35 +178,42 @@ class ObjectModel:
             moments = Moments.of(raw[known, i][None], cell[known], n_cells)
             fitted.append(moments.shrunk(self.cfg.scoring.bands, sizes, SHRINK))
         self.mean_RZ, self.spread_RZ = (np.concatenate(part) for part in zip(*fitted, strict=True))
-        tops = np.concatenate([self._highest(self._reading(o[0], o[1], o[2]), o[3]) for o in found])
-        tops = tops[np.isfinite(tops).all(axis=1)]
+        tops = np.stack([self._highest(z) for s in found for z in self._averaged(s) if len(z)])
         centre, scale = zip(*(_usual(v) for v in tops.T), strict=True)
         self.centre_R, self.scale_R = np.array(centre), np.array(scale)
         self.map_scale = max(float(np.quantile(tops[:, -1], 0.99)), 1e-3)
 
-    def read(self, o: ObjectClips) -> ObjectReading:
-        """Calibrated values of objects. Raises ModelError for a model that was never calibrated."""
+    def _averaged(self, s: Seen) -> Iterator[Values]:
+        """(N, R) values of each frame's objects, averaged along their tracks, as the scorer does."""
+        memory = Memory(self.cfg.objects.memory_s, s.fps)
+        z = np.split(self._z(s.raw_NR, s.xyxy_N4, s.size), np.cumsum([len(b) for b in s.boxes])[:-1])
+        for boxes, z_NR in zip(s.boxes, z, strict=True):
+            yield memory.push(boxes, z_NR)[1]
+
+    def read(self, o: ObjectClips) -> Values:
+        """(N, R) values in standard deviations of normal objects of their place and size.
+
+        Raises ModelError for a model that was never calibrated.
+        """
         if not len(self.centre_R):
             raise ModelError("this model was not calibrated on normal objects; train it to the end")
-        return self._reading(self.raw(o), o.xyxy_N4, o.size)
+        return self._z(self.raw(o), o.xyxy_N4, o.size)
 
-    def _reading(self, raw_NR: Values, xyxy_N4: NDArray[np.float32], size: tuple[int, int]) -> ObjectReading:
+    def _z(self, raw_NR: Values, xyxy_N4: NDArray[np.float32], size: tuple[int, int]) -> Values:
         cell = self._cells(xyxy_N4, size)
         z = (raw_NR - self.mean_RZ[:, cell].T) / np.maximum(self.spread_RZ[:, cell].T, 1e-9)
         z = np.where([r.two_sided for r in self.readouts], np.abs(z), z)
-        z = np.where(np.isfinite(z), z, 0.0)
-        return ObjectReading(z, np.arcsinh(z).mean(axis=1))
+        return np.where(np.isfinite(z), z, 0.0)
 
-    def frame_values(self, reading: ObjectReading, counts: Sequence[int]) -> Values:
-        """(n, R + 1) of n frames with so many objects each: its highest object under each readout and, last, under their
-        fusion, in standard deviations of normal frames. A frame without objects is typical of normal: zeros."""
-        values = (self._highest(reading, counts) - self.centre_R) / self.scale_R
-        return np.where(np.isfinite(values), values, 0.0)
+    def frame_values(self, z_NR: Values) -> Values:
+        """(R + 1,) of a frame with these objects: its highest one under each readout and, last, under their fusion, in standard
+        deviations of normal frames. A frame without objects is typical of normal: zeros."""
+        if not len(z_NR):
+            return np.zeros(len(self.centre_R))
+        return np.asarray((self._highest(z_NR) - self.centre_R) / self.scale_R)
 
-    def _highest(self, reading: ObjectReading, counts: Sequence[int]) -> Values:
-        both = np.concatenate([reading.z_NR, reading.fused_N[:, None]], axis=1)
-        parts = np.split(both, np.cumsum(counts)[:-1])
-        return np.stack([p.max(axis=0) if len(p) else np.full(both.shape[1], -np.inf) for p in parts])
+    def _highest(self, z_NR: Values) -> Values:
+        return np.append(z_NR.max(axis=0), fused(z_NR).max())
 
     def _cells(self, xyxy_N4: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.int64]:
         """(N,) band of rows of the object's foot, times size class: how far it is, and what sort of thing it may be."""

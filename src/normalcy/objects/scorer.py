@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from normalcy.errors import DataError, VideoError
 from normalcy.objects.boxes import Boxes
 from normalcy.objects.detect import Detector, build_detector
-from normalcy.objects.model import ObjectModel, Regions, region_size
-from normalcy.objects.tracks import Tracker
+from normalcy.objects.memory import Memory
+from normalcy.objects.model import ObjectModel, Regions, fused, region_size
 from normalcy.scoring.model import Reading
 from normalcy.scoring.scorer import Scorer
 from normalcy.types import Frame, FrameScore, ObjectScore
@@ -75,7 +75,7 @@ class ObjectScorer(Scorer):
         self._detector: Detector = build_detector(cfg.objects) if boxes is None else Replay(boxes)
         self._replayed = boxes is not None
         self._detector.reset(video, fps)
-        self._tracker = Tracker(max(fps, 1e-3) / self._hop)
+        self._memory = Memory(cfg.objects.memory_s, max(fps, 1e-3) / self._hop)
         self._found: deque[Boxes] = deque(maxlen=self._span)
         self._cut: list[Regions] = []
         self._anchored: list[tuple[float, dict[int, ObjectScore]]] = []
@@ -109,30 +109,29 @@ class ObjectScorer(Scorer):
 
     def _read(self) -> Reading:
         """Read the objects of the windows that wait, in batches over objects."""
+        rows = np.concatenate([self._objects.read(clips) for clips in self._objects.batches(self._cut, self.regions)])
+        ends = np.cumsum([len(r.boxes) for r in self._cut])[:-1]
         values, maps = [], []
-        at = 0
-        for clips, counts in self._objects.batches(self._cut, self.regions):
-            reading = self._objects.read(clips)
-            values.append(self._objects.frame_values(reading, counts))
-            first = 0
-            for n in counts:
-                value = reading.fused_N[first : first + n] / self._objects.map_scale
-                fired = reading.z_NR[first : first + n].argmax(axis=1) if n else np.zeros(0, np.int64)
-                boxes = self._cut[at].boxes
-                self._anchored.append((self._waiting[at][0], self._scored(boxes, value, fired)))
-                maps.append(self._painted(boxes, value))
-                first, at = first + n, at + 1
+        for (centre, _), r, z in zip(self._waiting, self._cut, np.split(rows, ends), strict=True):
+            ids, z_NR = self._memory.push(r.boxes, z)
+            value_N = fused(z_NR) / self._objects.map_scale
+            values.append(self._objects.frame_values(z_NR))
+            maps.append(self._painted(r.boxes, value_N))
+            self._anchored.append((centre, self._scored(r.boxes, ids, z_NR, value_N)))
         self._cut.clear()
-        return Reading(np.concatenate(values), np.stack(maps))
+        return Reading(np.stack(values), np.stack(maps))
 
-    def _scored(self, boxes: Boxes, value_N: NDArray[np.float64], fired_N: NDArray[np.int64]) -> dict[int, ObjectScore]:
+    def _scored(
+        self, boxes: Boxes, ids: NDArray[np.int64], z_NR: NDArray[np.float64], value_N: NDArray[np.float64]
+    ) -> dict[int, ObjectScore]:
+        """The objects of a frame by track."""
         sx, sy = self.source_size[0] / self.regions[0], self.source_size[1] / self.regions[1]
         out = {}
-        ids = self._tracker.push(boxes)
         for i, track in enumerate(ids.tolist()):
             x1, y1, x2, y2 = (float(v) for v in boxes.xyxy_N4[i])
+            fired = self._objects.names[int(z_NR[i].argmax())]
             box = (x1 * sx, y1 * sy, x2 * sx, y2 * sy)
-            out[track] = ObjectScore(track, box, float(value_N[i]), int(boxes.label_N[i]), self._objects.names[int(fired_N[i])])
+            out[track] = ObjectScore(track, box, float(value_N[i]), int(boxes.label_N[i]), fired)
         return out
 
     def _painted(self, boxes: Boxes, value_N: NDArray[np.float64]) -> NDArray[np.float32]:

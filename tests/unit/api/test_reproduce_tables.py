@@ -56,7 +56,11 @@ def test_figures_are_those_of_the_paper() -> None:
     ours = [r.paper for r in TABLES["table2"].rows if r.paper]
     assert table2 == [(p[SHANGHAI].micro, p[SHANGHAI].macro, p[CAMPUS].micro, p[CAMPUS].macro) for p in ours]
     table3 = printed("Ours 92.4", "Table 3. Comparison", 4)
-    ours = [r.paper for r in TABLES["table3"].rows if r.paper]
+    ours = [r.paper for r in TABLES["table3"].rows if r.paper and r.id != "object-backbone"]
+    backbone = "91.5 91.9 82.4 89.3"
+    assert f"Georgescu et al. [11]\N{ASTERISK OPERATOR}{backbone}" in PAPER.read_text(encoding="utf-8")
+    both = (figures("table3", "object-backbone", name) for name in ("avenue", SHANGHAI))
+    assert " ".join(f"{a.micro} {a.macro}" for a in both) == backbone
     assert table3 == [(p["avenue"].micro, p["avenue"].macro, p[SHANGHAI].micro, p[SHANGHAI].macro) for p in ours]
     assert printed("Ours - 80.6", "Table 4. Results", 2) == [(80.6, 83.9)]
     table5 = printed("Ours - 67.3", "Table 5. Comparison", 2)
@@ -76,13 +80,26 @@ def test_every_row_of_every_table_is_a_valid_configuration(name: str, preset: st
     table = TABLES[name]
     for r in rows_of(table, preset, ()):
         cfg = configure(table, r, preset, (), 7).cfg
-        on = {t for t in ("continuity", "localisation", "estimation", "frame_prediction") if getattr(cfg.tasks, t) > 0}
         words = {"CJ": "continuity", "DL": "localisation", "MFE": "estimation", "FP": "frame_prediction"}
-        assert on == {words[t] for t in r.tasks}
+        words |= {"AT": "arrow", "MI": "irregularity", "MB": "middle", "KD": "distillation"}
+        on = {t for t in words.values() if getattr(cfg.tasks, t) > 0}
+        assert on == {words[t] for t in r.tasks if t != "KD"}  # the preset's detector has no class scores to distil
+        assert cfg.level == r.level
         assert cfg.seed == 7
         assert "motion" not in cfg.scoring.readouts
         if r.length is not None:
             assert cfg.clip.length == r.length
+
+
+def test_object_rows_distil_where_the_detector_has_class_scores() -> None:
+    table = TABLES["table3"]
+    sets = ("objects.detector=onnx", "objects.weights=some.onnx")
+    kinds = {"object-backbone": "arrow irregularity middle", "object-MFE": "arrow irregularity estimation"}
+    for name, tasks in {**kinds, "object": "continuity localisation estimation"}.items():
+        cell = configure(table, row("table3", name), "cpu", sets, 0)
+        assert cell.cfg.objects.readouts == (*tasks.split(), "distillation", "density")
+        assert cell.cfg.tasks.distillation == 1.0 and set(cell.dropped) == {"flow"}
+        assert "class scores" in configure(table, row("table3", name), "cpu", (), 0).dropped["distillation"]
 
 
 def test_paper_preset_stays_the_papers() -> None:
