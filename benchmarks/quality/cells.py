@@ -20,6 +20,7 @@ from normalcy.api.baselines import Protocol, Scores, post_processed
 from normalcy.api.benchmark import split_counts, test_ref
 from normalcy.api.evaluation import protocol_of
 from normalcy.api.judge import FUSED, REGION, Case, Judgement, cases, judge
+from normalcy.api.levels import train_level
 from normalcy.api.machine import machine
 from normalcy.api.motion_cache import raw_motion
 from normalcy.api.record import short_protocol, stamp
@@ -36,7 +37,6 @@ from normalcy.metrics.events import EventMetrics
 from normalcy.nn.bundle import CONFIG
 from normalcy.nn.device import pick_device
 from normalcy.nn.files import write_files
-from normalcy.training.run import fit
 from quality import source
 from quality.parts import ALL, clips_by_part
 from quality.rows import Beside, Cell, Part
@@ -132,18 +132,19 @@ def _train(job: Job, folder: Path, work: Path, device: str, progress: Progress |
         return _read(facts)
     refs = [replace(v.ref, name=v.name) for v in job.data.train]
     kept = work / "networks" / _network_key(job, device)
-    if (kept / FACTS).exists():
+    keep = job.cfg.level != "both"  # which has two trainings, and checkpoints in two folders
+    if keep and (kept / FACTS).exists():
         shutil.rmtree(model, ignore_errors=True)
         shutil.copytree(kept, model / "checkpoints", ignore=shutil.ignore_patterns(FACTS))
         write_files(model / "checkpoints", {CONFIG: _as_fit_writes(job.cfg)})
         try:
-            fit(refs, model, job.cfg, device, resume=True, progress=progress)
+            train_level(refs, model, job.cfg, device, resume=True, progress=progress)
             return _write(facts, {**_read(kept / FACTS), "reused": True})
         except ConfigError:  # fit() writes its settings in another way by now: train again, which is always right
             shutil.rmtree(model)
     begun = (model / "checkpoints").is_dir()
-    keeper = _Keeper(model / "checkpoints", kept, job.cfg.train.precision, progress)
-    fit(refs, model, job.cfg, device, resume=begun, force=not begun, progress=keeper)
+    keeper = _Keeper(model / "checkpoints", kept, job.cfg.train.precision, progress) if keep else progress
+    train_level(refs, model, job.cfg, device, resume=begun, force=not begun, progress=keeper)
     extra = _read(model / CONFIG)["extra"]
     found = {
         "figures": extra["figures"],
@@ -188,13 +189,14 @@ def _network_key(job: Job, device: str) -> str:
     """Digest of what decides the trained network: settings, training videos, code, and where it is computed."""
     tree = {k: v for k, v in what_decides(job.cfg).items() if k not in AFTER_NETWORK}
     videos = [[v.name, *(stamp(v.ref)[k] for k in ("files", "bytes"))] for v in job.data.train]
-    return _digest([job.dataset, tree, videos, source.network_code(), str(pick_device(device)), version("torch")])
+    code = source.network_code(objects=job.cfg.level != "frame")
+    return _digest([job.dataset, tree, videos, code, str(pick_device(device)), version("torch")])
 
 
 def _beside_key(job: Job, protocol: Protocol) -> str:
     """Digest of what decides the baselines."""
     labels = {v.name: zlib.crc32(v.labels().tobytes()) for v in job.data.test}
-    videos = [[v.name, stamp(v.ref)["bytes"]] for v in job.data.train]
+    videos = [[v.name, stamp(v.ref)["bytes"]] for v in (*job.data.train, *job.data.test)]
     post = [protocol.words, protocol.smoothing, dict(protocol.sigma or {})]
     return _digest([job.dataset, clips_by_part(job.dataset, list(labels)), labels, videos, post, source.baseline_code()])
 

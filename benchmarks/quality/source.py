@@ -24,14 +24,14 @@ SCORES = (*NETWORK, "config.py", "scoring", "stream.py", "types.py", "api/onevid
 """What decides a cell's numbers."""
 BASELINES = (*JUDGING, "video", "scoring/motion.py", "scoring/smooth.py", "api/baselines.py", "api/motion_cache.py")
 """What decides the baselines' numbers."""
-OBJECTS = ("objects",)
+OBJECTS = ("objects", "api/levels.py")
 """What decides them as well, where the configuration works on objects."""
 
 
 @cache
-def network_code() -> str:
+def network_code(objects: bool = False) -> str:
     """Digest of the code that training the networks rests on."""
-    return _digest(NETWORK, CALIBRATION)
+    return _digest((*NETWORK, *(OBJECTS if objects else ())), CALIBRATION)
 
 
 @cache

@@ -195,6 +195,15 @@ def test_a_cell_that_fails_is_written_down_and_tried_again(
     assert reason not in to_text(r, Wanted())
 
 
+@pytest.mark.parametrize("level", ["object", "both"])
+def test_object_level_has_its_cells_and_controls(root: Path, tmp_path: Path, level: str) -> None:
+    _, r = go(root, tmp_path, order(Variant("objects", (*TINY, f"level={level}", "objects.side=16"))))
+    assert not r.failures
+    assert [c.untrained for c in r.cells] == [False, True]
+    assert all(c.parts["all"].scores["fused"].values["micro_auc"] is not None for c in r.cells)
+    assert scores(tmp_path, r.cells[0]) != scores(tmp_path, r.cells[1])
+
+
 def test_environment_is_left_out(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NORMALCY_SCORING__SIGMA_S", "3")
     _, r = go(root, tmp_path, order(control=False))
