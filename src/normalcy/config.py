@@ -153,7 +153,7 @@ class ScoringConfig(_Strict):
     columns: int = Field(8, ge=1, le=64, description="Zones that each band is divided into, for a fixed camera; 1 = rows alone")
     top: float = Field(0.01, gt=0.0, le=1.0, description="Share of a map's places whose mean is the window's value")
     normalise: Literal["train", "per_video"] = Field(
-        "train", description="train: held-out normal video (default); per_video: min-max over each test video (the paper's)"
+        "train", description="train: normal training video (default); per_video: min-max over each test video (the paper's)"
     )
     smoothing: Literal["none", "gaussian", "ema"] = Field("gaussian", description="gaussian is centred, ema causal")
     sigma_s: float = Field(0.5, ge=0.0, le=60.0, description="Width of the smoothing in seconds")
@@ -194,7 +194,7 @@ class ObjectsConfig(_Strict):
     resolution: int = Field(360, ge=32, le=4096, description="Crops are cut from frames shrunk to at most this short side")
     stride: int = Field(2, ge=1, le=64, description="Clip frames between two frames whose objects are scored")
     memory_s: float = Field(
-        0.5, ge=0.0, le=60.0, description="An object's values are averaged along its track, with this time constant in seconds"
+        0.0, ge=0.0, le=60.0, description="Time constant in seconds that an object's values are averaged with along its track"
     )
     sizes: int = Field(3, ge=1, le=16, description="Size classes of objects, beside scoring.bands, that normal is kept for")
     readouts: tuple[ObjectReadoutName, ...] | None = Field(

@@ -1,4 +1,4 @@
-"""An object's values over the frames in which it was seen: one odd crop is noise, an odd object stays odd."""
+"""An object's values over the frames in which it was seen."""
 
 from __future__ import annotations
 

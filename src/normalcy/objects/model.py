@@ -70,8 +70,11 @@ class Seen:
 
 
 def fused(z_NR: Values) -> Values:
-    """(N,) mean over the readouts of asinh(z): linear near normal, logarithmic far out. No weight is ever fitted."""
-    return np.asarray(np.arcsinh(z_NR).mean(axis=1))
+    """(N,) mean over the readouts of what asinh(z) exceeds 0 by: linear near normal, logarithmic far out. No weight is fitted.
+
+    A readout below typical is no evidence that an object is normal: one that hardly moves may be what should not be there.
+    """
+    return np.asarray(np.maximum(np.arcsinh(z_NR), 0.0).mean(axis=1))
 
 
 class ObjectModel:
