@@ -1,14 +1,14 @@
 """How fast an object moves for where it is: optical flow in its box, in units of perspective learned from normal video.
 
 A cart at the far end of a path moves fewer pixels than a walker in front. Two units make them comparable: the speed that is
-usual on that row of the picture, and the height of a person who stands there. Which one is taken is decided on normal video.
+usual on that row of the picture, and the height of a person who stands there. Each gives a value of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -33,6 +33,8 @@ MOVING = 0.02
 """Frame heights per second from which on an object moves."""
 LEAST = 0.2
 """The fitted lines are not followed below this share of their median: a line may cross zero, a speed or a height may not."""
+NARROWEST = 0.05
+"""Spread of normal speeds that is taken to be there at least, as a share of their middle."""
 STILL = 0.1
 """Usual speed, and height, where normal video shows nothing that moves: frame heights (per second)."""
 
@@ -103,12 +105,10 @@ def _jitter(field_hw2: NDArray[np.float32], corners: list[tuple[int, int, int, i
 
 
 class ObjectFlow:
-    """Two calibrated values per object, the fast part's speed and the mean speed: 0 is the middle of normal video, 1 a standard
-    deviation of its faster half. Observe normal video, ``fit``, then ``values``."""
+    """Two calibrated values per object, its speed in units of its row and of a person's height there: 0 is the middle of normal
+    video, 1 a standard deviation of its faster half. Observe normal video, ``fit``, then ``values``."""
 
-    def __init__(self, unit: Unit | None = None, seed: int = 0) -> None:
-        """unit: row or height; None for the one in which normal speeds differ less."""
-        self._wanted = unit
+    def __init__(self, seed: int = 0) -> None:
         self._rng = np.random.default_rng(seed)
         self._seen = 0
         self._rows: list[Floats] = []
@@ -131,17 +131,18 @@ class ObjectFlow:
         moving = high > MOVING
         tall = person if person.sum() >= ENOUGH else moving
         lines = {"row": self._line(foot[moving], high[moving]), "height": self._line(foot[tall], height[tall])}
-        unit: Unit = self._wanted or _steadier(foot[moving], high[moving], lines)
-        relative = table[:, 2:4] / _along(lines[unit], foot)[:, None]
+        relative = _relative(table[:, 2:4], foot, lines)
         middle = np.median(relative, axis=0) if len(relative) else np.zeros(2)
         upper = np.quantile(relative, 0.9, axis=0) - middle if len(relative) else np.zeros(2)
-        usual = MOVING / _along(lines[unit], np.array([0.5]))[0]  # nothing moves: what counts as moving is the yardstick
+        if moving.sum() >= ENOUGH:
+            least = NARROWEST * np.median(relative[moving], axis=0)
+        else:  # nothing moves: what counts as moving is the yardstick
+            least = _relative(np.full((1, 2), MOVING), np.array([0.5]), lines)[0]
         self._fitted = {
             "row": lines["row"].astype(np.float32),
             "height": lines["height"].astype(np.float32),
-            "unit": np.array([unit == "height"], np.float32),
             "middle": middle.astype(np.float32),
-            "spread": np.maximum(upper / 1.2816, usual).astype(np.float32),
+            "spread": np.maximum(upper / 1.2816, least).astype(np.float32),
         }
         self._rows = []
 
@@ -156,19 +157,14 @@ class ObjectFlow:
         slope, intercept, _, _ = theilslopes(y[some], x[some])
         return np.array([float(intercept), float(slope), LEAST * middle])
 
-    @property
-    def unit(self) -> Unit:
-        """The unit that is used."""
-        return "height" if self._get()["unit"][0] else "row"
-
     def expected(self, unit: Unit, foot_N: Floats) -> Floats:
         """(N,) usual speed (frame heights per second) or height of a person (frame heights) with the foot on each row, 0..1."""
-        return _along(self._get()[unit].astype(np.float64), foot_N)
+        return _along(self._get()[unit], foot_N)
 
     def values(self, motion: ObjectMotion) -> NDArray[np.float32]:
-        """(N, 2) calibrated speed of the fast part, and mean speed. Raises TrainingError before fit()."""
+        """(N, 2) calibrated speed, in units of the row and of the height. Raises TrainingError before fit()."""
         fitted = self._get()
-        relative = motion.speed_N2 / self.expected(self.unit, motion.foot_N)[:, None]
+        relative = _relative(motion.speed_N2, motion.foot_N, fitted)
         return np.asarray((relative - fitted["middle"]) / fitted["spread"], dtype=np.float32)
 
     def _get(self) -> dict[str, NDArray[np.float32]]:
@@ -182,7 +178,7 @@ class ObjectFlow:
 
     def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
         """The reverse of state(). Raises ModelError where an array is missing or of another shape."""
-        shapes = {"row": (3,), "height": (3,), "unit": (1,), "middle": (2,), "spread": (2,)}
+        shapes = {"row": (3,), "height": (3,), "middle": (2,), "spread": (2,)}
         for name, shape in shapes.items():
             if name not in arrays or arrays[name].shape != shape:
                 got = arrays[name].shape if name in arrays else "missing"
@@ -190,15 +186,11 @@ class ObjectFlow:
         self._fitted = {name: np.asarray(arrays[name], np.float32) for name in shapes}
 
 
-def _along(line: Floats, foot_N: Floats) -> Floats:
+def _along(line: NDArray[Any], foot_N: Floats) -> Floats:
     return np.asarray(np.maximum(line[0] + line[1] * foot_N, line[2]), dtype=np.float64)
 
 
-def _steadier(foot: Floats, speed: Floats, lines: Mapping[str, Floats]) -> Unit:
-    """The unit in which the logarithms of normal speeds spread less (middle half)."""
-    if len(foot) < ENOUGH:
-        return "row"
-    spread = {
-        u: float(np.subtract(*np.quantile(np.log(speed / _along(line, foot)), [0.75, 0.25]))) for u, line in lines.items()
-    }
-    return "height" if spread["height"] < spread["row"] else "row"
+def _relative(speed_N2: Floats, foot_N: Floats, lines: Mapping[str, NDArray[Any]]) -> Floats:
+    """(N, 2) the mean of the fast part's and of the whole object's speed, in units of the row and of the height."""
+    units = np.stack([_along(lines["row"], foot_N), _along(lines["height"], foot_N)], axis=1)
+    return np.asarray(speed_N2.mean(axis=1, keepdims=True) / units, dtype=np.float64)
