@@ -22,7 +22,7 @@ from normalcy.scoring.velocity import flow
 FLOW_SIDE = 320
 """Flow is computed on pictures of this short side: small footage is enlarged, or far people would be a patch or less."""
 HIGH = 90.0
-"""Percentile of the speeds in a box that stands for its fastest part."""
+"""Percentile of the speeds in a box that is the object's: the mean would fall with the share of background in the box."""
 KEPT = 20_000
 """Objects of normal video that are kept for fitting, drawn evenly from all."""
 ENOUGH = 30
@@ -50,8 +50,8 @@ class ObjectMotion:
     """Row of the box's lower edge, 0..1."""
     height_N: Floats
     """Height of the box."""
-    speed_N2: Floats
-    """Frame heights per second: the HIGH percentile in the box, and the mean."""
+    speed_N: Floats
+    """Frame heights per second: the HIGH percentile in the box."""
     person_N: NDArray[np.bool_]
     """Whether the detector called it a person."""
 
@@ -68,14 +68,13 @@ def measure(before_HW: NDArray[np.uint8], after_HW: NDArray[np.uint8], boxes: Bo
     small = [np.asarray(cv2.resize(f, size, interpolation=how), dtype=np.uint8) for f in (before_HW, after_HW)]
     scaled = boxes.scaled(size[0] / width, size[1] / height)
     corners = _pixels(scaled, size)
-    speed = np.zeros((len(boxes), 2))
+    speed = np.zeros(len(boxes))
     if len(boxes):
         field = flow(small[0], small[1], (size[1], size[0]))
         field = field - _jitter(field, corners)
         magnitude = np.hypot(field[..., 0], field[..., 1])
         for i, (x1, y1, x2, y2) in enumerate(corners):
-            inside = magnitude[y1:y2, x1:x2]
-            speed[i] = np.percentile(inside, HIGH), inside.mean()
+            speed[i] = np.percentile(magnitude[y1:y2, x1:x2], HIGH)
     xyxy = boxes.xyxy_N4.astype(np.float64)
     return ObjectMotion(
         np.clip(xyxy[:, 3] / height, 0, 1),
@@ -116,7 +115,7 @@ class ObjectFlow:
 
     def observe(self, motion: ObjectMotion) -> None:
         """Take in the objects of one frame of normal video."""
-        table = np.column_stack([motion.foot_N, motion.height_N, motion.speed_N2, motion.person_N])
+        table = np.column_stack([motion.foot_N, motion.height_N, motion.speed_N, motion.person_N])
         for row in table:  # reservoir sampling: every object of the whole footage is kept with the same chance
             self._seen += 1
             if len(self._rows) < KEPT:
@@ -126,18 +125,18 @@ class ObjectFlow:
 
     def fit(self) -> None:
         """End of normal video. Where it showed no moving object, everything that moves will be far from normal."""
-        table = np.array(self._rows, np.float64).reshape(-1, 5)
-        foot, height, high, person = table[:, 0], table[:, 1], table[:, 2], table[:, 4] > 0
-        moving = high > MOVING
+        table = np.array(self._rows, np.float64).reshape(-1, 4)
+        foot, height, speed, person = table[:, 0], table[:, 1], table[:, 2], table[:, 3] > 0
+        moving = speed > MOVING
         tall = person if person.sum() >= ENOUGH else moving
-        lines = {"row": self._line(foot[moving], high[moving]), "height": self._line(foot[tall], height[tall])}
-        relative = _relative(table[:, 2:4], foot, lines)
+        lines = {"row": self._line(foot[moving], speed[moving]), "height": self._line(foot[tall], height[tall])}
+        relative = _relative(speed, foot, lines)
         middle = np.median(relative, axis=0) if len(relative) else np.zeros(2)
         upper = np.quantile(relative, 0.9, axis=0) - middle if len(relative) else np.zeros(2)
         if moving.sum() >= ENOUGH:
             least = NARROWEST * np.median(relative[moving], axis=0)
         else:  # nothing moves: what counts as moving is the yardstick
-            least = _relative(np.full((1, 2), MOVING), np.array([0.5]), lines)[0]
+            least = _relative(np.array([MOVING]), np.array([0.5]), lines)[0]
         self._fitted = {
             "row": lines["row"].astype(np.float32),
             "height": lines["height"].astype(np.float32),
@@ -164,7 +163,7 @@ class ObjectFlow:
     def values(self, motion: ObjectMotion) -> NDArray[np.float32]:
         """(N, 2) calibrated speed, in units of the row and of the height. Raises TrainingError before fit()."""
         fitted = self._get()
-        relative = _relative(motion.speed_N2, motion.foot_N, fitted)
+        relative = _relative(motion.speed_N, motion.foot_N, fitted)
         return np.asarray((relative - fitted["middle"]) / fitted["spread"], dtype=np.float32)
 
     def _get(self) -> dict[str, NDArray[np.float32]]:
@@ -190,7 +189,6 @@ def _along(line: NDArray[Any], foot_N: Floats) -> Floats:
     return np.asarray(np.maximum(line[0] + line[1] * foot_N, line[2]), dtype=np.float64)
 
 
-def _relative(speed_N2: Floats, foot_N: Floats, lines: Mapping[str, NDArray[Any]]) -> Floats:
-    """(N, 2) the mean of the fast part's and of the whole object's speed, in units of the row and of the height."""
-    units = np.stack([_along(lines["row"], foot_N), _along(lines["height"], foot_N)], axis=1)
-    return np.asarray(speed_N2.mean(axis=1, keepdims=True) / units, dtype=np.float64)
+def _relative(speed_N: Floats, foot_N: Floats, lines: Mapping[str, NDArray[Any]]) -> Floats:
+    """(N, 2) speed in units of the row and of the height."""
+    return np.stack([speed_N / _along(lines["row"], foot_N), speed_N / _along(lines["height"], foot_N)], axis=1)

@@ -148,24 +148,32 @@ def _read_npz(path: Path, data: bytes) -> BoxTable:
         raise DataError(f"{path}: cannot be read as .npz: {e}") from e
     if missing := [name for name in ("frame", "boxes", "score") if name not in a]:
         raise DataError(
-            f"{path}: no array {', '.join(missing)}; expected frame (N,), boxes (N, 4), score (N,), label (N,) if any"
+            f"{path}: no array {', '.join(missing)}; expected frame (N,), boxes (N, 4), score (N,), and label (N,), probs (N, K) if any"
         )
     n = len(a["frame"]) if a["frame"].ndim == 1 else -1
     a.setdefault("label", np.full(max(n, 0), NO_CLASS))
     for name, shape in (("frame", (n,)), ("boxes", (n, 4)), ("score", (n,)), ("label", (n,))):
         if a[name].shape != shape or a[name].dtype.kind not in ("iu" if name in ("frame", "label") else "iuf"):
             raise DataError(f"{path}: array {name} is {a[name].shape} {a[name].dtype}, expected {shape} numbers")
+    probs = a.get("probs")
+    if probs is not None and not (probs.ndim == 2 and len(probs) == n and probs.dtype.kind == "f" and np.isfinite(probs).all()):
+        raise DataError(f"{path}: array probs is {probs.shape} {probs.dtype}, expected ({n}, classes) finite floats")
     for i in range(n):
         try:
             _check([float(a["frame"][i]), *map(float, a["boxes"][i]), float(a["score"][i]), float(a["label"][i])])
         except ValueError as e:
             raise DataError(f"{path}, box {i}: {e}") from e
-    return _table(a["frame"].astype(np.int64), a["boxes"].astype(np.float64), a["score"], a["label"].astype(np.int64))
+    return _table(a["frame"].astype(np.int64), a["boxes"].astype(np.float64), a["score"], a["label"].astype(np.int64), probs)
 
 
 def _table(
-    frame_N: NDArray[np.int64], xyxy: NDArray[np.float64], score: NDArray[np.float64], label: NDArray[np.int64]
+    frame_N: NDArray[np.int64],
+    xyxy: NDArray[np.float64],
+    score: NDArray[np.float64],
+    label: NDArray[np.int64],
+    probs: NDArray[np.floating] | None = None,
 ) -> BoxTable:
     order = np.argsort(frame_N, kind="stable")
-    boxes = Boxes(xyxy[order].astype(np.float32), score[order].astype(np.float32), label[order])
+    classes = None if probs is None else probs[order].astype(np.float32)
+    boxes = Boxes(xyxy[order].astype(np.float32), score[order].astype(np.float32), label[order], classes)
     return BoxTable(frame_N[order], boxes)

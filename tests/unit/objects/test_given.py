@@ -46,6 +46,16 @@ def test_npz_gives_the_same(tmp_path: Path) -> None:
     assert second.xyxy_N4.tolist() == [[1, 2, 3, 4]] and second.score_N.tolist() == [0.5]
 
 
+def test_class_probabilities_in_an_npz_follow_their_boxes(tmp_path: Path) -> None:
+    probs = [[0.1, 0.9], [0.8, 0.2]]
+    np.savez(tmp_path / "01.npz", frame=[1, 0], boxes=[[1, 2, 3, 4], [5, 6, 7, 8]], score=[0.5, 1.0], probs=probs)
+    first = given(tmp_path).push(FRAME)
+    assert first.probs_NK is not None and first.probs_NK.tolist() == [pytest.approx([0.8, 0.2])]
+    np.savez(tmp_path / "02.npz", frame=[0], boxes=[[1, 2, 3, 4]], score=[0.5], probs=[0.5])
+    with pytest.raises(DataError, match=r"02\.npz: array probs is \(1,\)"):
+        given(tmp_path, "02")
+
+
 def test_boxes_are_cut_to_the_picture(tmp_path: Path) -> None:
     (tmp_path / "01.csv").write_text(f"{HEAD}\n0,-5,-5,20,300,0.5\n0,500,0,600,10,0.5\n")
     assert given(tmp_path).push(FRAME).xyxy_N4.tolist() == [[0, 0, 20, 100]]
