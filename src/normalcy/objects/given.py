@@ -148,7 +148,7 @@ def _read_npz(path: Path, data: bytes) -> BoxTable:
         raise DataError(f"{path}: cannot be read as .npz: {e}") from e
     if missing := [name for name in ("frame", "boxes", "score") if name not in a]:
         raise DataError(
-            f"{path}: no array {', '.join(missing)}; expected frame (N,), boxes (N, 4), score (N,), and label (N,), probs (N, K) if any"
+            f"{path}: no array {', '.join(missing)}; expected frame (N,), boxes (N, 4), score (N,), if any label (N,), probs (N, K)"
         )
     n = len(a["frame"]) if a["frame"].ndim == 1 else -1
     a.setdefault("label", np.full(max(n, 0), NO_CLASS))
