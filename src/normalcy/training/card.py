@@ -5,8 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from normalcy.config import Config
+from normalcy.config import OBJECT_TASKS, Config
 from normalcy.scoring.threshold import Threshold
+
+
+def _level(cfg: Config) -> list[str]:
+    """What is looked at, and what is read there."""
+    frame = f"- Readouts: {', '.join(cfg.scoring.readouts)}; normalisation `{cfg.scoring.normalise}`"
+    if cfg.level == "frame":
+        return [frame]
+    more = ", ".join(f"{n.replace('_', ' ')} {getattr(cfg.tasks, n):g}" for n in OBJECT_TASKS)
+    o = cfg.objects
+    read = "every task that is on, density, flow" if o.readouts is None else ", ".join(o.readouts)
+    own = [
+        f"- Level `{cfg.level}`: objects of the detector `{o.detector}`, crops of {o.side} pixels",
+        f"- Tasks of the multi-task backbone (weights): {more}",
+        f"- Readouts of an object: {read}; normalisation `{cfg.scoring.normalise}`",
+    ]
+    if cfg.level == "object":
+        return own
+    return [own[0], frame, "- The object level, fused with this one, is the model in the folder `objects`"]
 
 
 def card(cfg: Config, facts: Mapping[str, Any], threshold: Threshold) -> str:
@@ -21,7 +39,9 @@ def card(cfg: Config, facts: Mapping[str, Any], threshold: Threshold) -> str:
     ]
     tasks = cfg.tasks
     rate = f"step {cfg.clip.step}" if cfg.clip.fps is None else f"about {cfg.clip.fps:g} per second"
-    chance = f"Chance: continuity .5, localisation {1 / (cfg.clip.length - 2):.3f}, estimation .5."
+    chance = f"Chance: localisation {1 / (cfg.clip.length - 2):.3f}; .5 for the others (distillation: the commonest class)."
+    if cfg.level == "frame":
+        chance = f"Chance: continuity .5, localisation {1 / (cfg.clip.length - 2):.3f}, estimation .5."
     return "\n".join(
         [
             "# A Normalcy model",
@@ -32,7 +52,7 @@ def card(cfg: Config, facts: Mapping[str, Any], threshold: Threshold) -> str:
             f"- Preset `{cfg.preset}`, encoder `{cfg.encoder.name}`, clips of {cfg.clip.length} frames at {rate}",
             f"- Tasks (weights): continuity {tasks.continuity:g}, localisation {tasks.localisation:g}, "
             f"missing frame estimation {tasks.estimation:g}, frame prediction {tasks.frame_prediction:g}",
-            f"- Readouts: {', '.join(cfg.scoring.readouts)}; normalisation `{cfg.scoring.normalise}`",
+            *_level(cfg),
             f"- Seed {cfg.seed}, {facts['device']}, {facts['precision']}, torch {facts['torch']}",
             "",
             "## How well the tasks were learned",
