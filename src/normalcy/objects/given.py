@@ -147,9 +147,8 @@ def _read_npz(path: Path, data: bytes) -> BoxTable:
     except Exception as e:  # a damaged archive raises whatever zipfile and numpy happen to meet
         raise DataError(f"{path}: cannot be read as .npz: {e}") from e
     if missing := [name for name in ("frame", "boxes", "score") if name not in a]:
-        raise DataError(
-            f"{path}: no array {', '.join(missing)}; expected frame (N,), boxes (N, 4), score (N,), if any label (N,), probs (N, K)"
-        )
+        wanted = "frame (N,), boxes (N, 4), score (N,), and if you like label (N,), probs (N, K)"
+        raise DataError(f"{path}: no array {', '.join(missing)}; expected {wanted}")
     n = len(a["frame"]) if a["frame"].ndim == 1 else -1
     a.setdefault("label", np.full(max(n, 0), NO_CLASS))
     for name, shape in (("frame", (n,)), ("boxes", (n, 4)), ("score", (n,)), ("label", (n,))):

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from normalcy.config import ObjectsConfig
 from normalcy.objects.boxes import NO_CLASS, Boxes
 
+VERSION = 2
+"""Raised whenever the way of finding regions changes; boxes in the cache are then found anew."""
 WORK_SIDE = 360
 """Frames whose short side is longer are shrunk to this first."""
 MEMORY_S = 30.0
@@ -51,7 +53,7 @@ class MotionDetector:
     def key(self) -> str:
         """The settings that decide the boxes."""
         rule = (WORK_SIDE, MEMORY_S, SAMPLES, STALE, RECENT_S, FLOOR, MOVE_FLOOR, JOIN, CHANGED, CONTRAST)
-        return f"motion 1 opencv {cv2.__version__} area {self._cfg.min_area} threshold {self._cfg.motion_threshold} {rule}"
+        return f"motion {VERSION} opencv {cv2.__version__} area {self._cfg.min_area} threshold {self._cfg.motion_threshold} {rule}"
 
     def reset(self, video: str = "", fps: float = 25.0) -> None:
         """See :class:`normalcy.objects.detect.Detector`."""

@@ -10,9 +10,10 @@ import pytest
 
 from normalcy.config import ObjectsConfig
 from normalcy.errors import UsageError, WeightsError
-from normalcy.objects.boxes import iou, nms
+from normalcy.objects.boxes import iou, joined, nms
 from normalcy.objects.detect import build_detector
 from normalcy.objects.yolox import PAD, YoloxDetector, decode, letterbox, strides_of, tiles
+from normalcy.video.reader import VideoReader
 from objects_help import boxes
 from onnx_made import yolox_model
 
@@ -180,3 +181,30 @@ def test_what_a_tile_cuts_is_left_to_the_others() -> None:
     part = boxes((0, 10, 20, 30), (10, 10, 20, 30), (40, 10, 50, 30))
     assert _not_cut(part, (50, 0, 100, 60), 100, 60).xyxy_N4.tolist() == [[60, 10, 70, 30], [90, 10, 100, 30]]
     assert len(_not_cut(part, (0, 0, 50, 60), 100, 60)) == 2
+
+
+@needs_weights
+def test_both_and_file_on_real_footage(tmp_path: Path) -> None:
+    """Three seconds of people on a lawn: what both finds is what onnx finds and more, and a file gives the same again."""
+    video = SHARED.parent / "data" / "opencv_vtest" / "training" / "videos" / "01.mp4"
+    if not video.is_file():
+        pytest.skip(f"real footage is not at hand: {video.name} of opencv_vtest")
+    settings = {"weights": str(SHARED / "yolox_nano_416.onnx"), "threads": 1}
+    with VideoReader(video) as reader:
+        frames = [f.image for f, _ in zip(reader, range(30), strict=False)]
+    runs = []
+    for name in ("onnx", "both"):
+        detector = build_detector(ObjectsConfig(detector=name, **settings))  # type: ignore[arg-type]
+        detector.reset("01", 10.0)
+        runs.append([detector.push(f) for f in frames])
+        detector.finish()
+    for onnx, both in zip(*runs, strict=True):
+        assert np.array_equal(both.xyxy_N4[: len(onnx)], onnx.xyxy_N4)
+        assert (both.label_N[len(onnx) :] == -1).all()
+    assert sum(map(len, runs[0])) > 100 and sum(map(len, runs[1])) > sum(map(len, runs[0]))
+    frame = np.repeat(np.arange(30), [len(b) for b in runs[1]])
+    whole = joined(*runs[1])
+    np.savez(tmp_path / "01.npz", frame=frame, boxes=whole.xyxy_N4, score=whole.score_N, label=whole.label_N)
+    given = build_detector(ObjectsConfig(detector="file", boxes=str(tmp_path)))
+    given.reset("01")
+    assert all(np.array_equal(given.push(f).xyxy_N4, b.xyxy_N4) for f, b in zip(frames, runs[1], strict=True))
