@@ -69,12 +69,18 @@ class Seen:
         return np.concatenate([b.xyxy_N4 for b in self.boxes])
 
 
-def fused(z_NR: Values) -> Values:
-    """(N,) mean over the readouts of what asinh(z) exceeds 0 by: linear near normal, logarithmic far out. No weight is fitted.
+def fused(z_NR: Values, names: Sequence[str]) -> Values:
+    """(N,) mean over tasks, density and flow of what asinh(z) exceeds 0 by; the tasks have one voice together, their mean.
 
-    A readout below typical is no evidence that an object is normal: one that hardly moves may be what should not be there.
+    asinh is linear near normal and logarithmic far out. What lies below typical is no evidence that an object is normal: one
+    that hardly moves may be what should not be there. No weight is fitted.
     """
-    return np.asarray(np.maximum(np.arcsinh(z_NR), 0.0).mean(axis=1))
+    above = np.maximum(np.arcsinh(z_NR), 0.0)
+    tasks = [i for i, n in enumerate(names) if n in TASKS]
+    voices = [above[:, i] for i in range(len(names)) if i not in tasks]
+    if tasks:
+        voices.append(above[:, tasks].mean(axis=1))
+    return np.asarray(np.mean(voices, axis=0))
 
 
 class ObjectModel:
@@ -216,7 +222,7 @@ class ObjectModel:
         return np.asarray((self._highest(z_NR) - self.centre_R) / self.scale_R)
 
     def _highest(self, z_NR: Values) -> Values:
-        return np.append(z_NR.max(axis=0), fused(z_NR).max())
+        return np.append(z_NR.max(axis=0), fused(z_NR, self.names).max())
 
     def _cells(self, xyxy_N4: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.int64]:
         """(N,) band of rows of the object's foot, times size class: how far it is, and what sort of thing it may be."""

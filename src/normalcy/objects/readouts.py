@@ -111,7 +111,7 @@ class TubeDensity(ObjectReadout):
 
 
 class FlowReadout(ObjectReadout):
-    """Speed of the object for where it is (normalcy.objects.flow): the mean of its fast part's and of its whole. No network."""
+    """Speed of the object for where it is (normalcy.objects.flow), the mean of its values in both units. No network."""
 
     name = "flow"
 

@@ -114,7 +114,7 @@ class ObjectScorer(Scorer):
         values, maps = [], []
         for (centre, _), r, z in zip(self._waiting, self._cut, np.split(rows, ends), strict=True):
             ids, z_NR = self._memory.push(r.boxes, z)
-            value_N = fused(z_NR) / self._objects.map_scale
+            value_N = fused(z_NR, self._objects.names) / self._objects.map_scale
             values.append(self._objects.frame_values(z_NR))
             maps.append(self._painted(r.boxes, value_N))
             self._anchored.append((centre, self._scored(r.boxes, ids, z_NR, value_N)))
