@@ -111,8 +111,8 @@ def _object_protocol(cfg: Config) -> str:
     named = "every task that was trained, density and flow" if o.readouts is None else ", ".join(o.readouts)
     head = (
         f"Each object that the detector '{o.detector}' finds: its readouts ({named}) in standard deviations of held-out normal "
-        "objects of its place and size, through asinh and cut at 0, the mean over tasks (together), density and flow; the highest "
-        "object of the frame in standard deviations of held-out normal frames, through asinh; a frame without objects scores 0"
+        "objects of its place and size, through asinh and cut at 0, the mean over tasks (together), density and flow; the "
+        "highest object of the frame in standard deviations of held-out normal frames, through asinh; without objects 0"
     )
     if cfg.level == "both":
         head += f"; the mean of this and of the frame level ({', '.join(cfg.scoring.readouts)})"
