@@ -53,7 +53,8 @@ class MotionDetector:
     def key(self) -> str:
         """The settings that decide the boxes."""
         rule = (WORK_SIDE, MEMORY_S, SAMPLES, STALE, RECENT_S, FLOOR, MOVE_FLOOR, JOIN, CHANGED, CONTRAST)
-        return f"motion {VERSION} opencv {cv2.__version__} area {self._cfg.min_area} threshold {self._cfg.motion_threshold} {rule}"
+        settings = (self._cfg.min_area, self._cfg.motion_threshold)
+        return f"motion {VERSION} opencv {cv2.__version__} area, threshold {settings} {rule}"
 
     def reset(self, video: str = "", fps: float = 25.0) -> None:
         """See :class:`normalcy.objects.detect.Detector`."""

@@ -1,7 +1,7 @@
 """Which box is which over time: overlap with where each track should be by now, and the assignment that is best in all.
 
 SORT (Bewley et al. 2016) in numpy and SciPy: a constant-velocity Kalman filter per box side and centre, Hungarian assignment on
-IoU. The packaged trackers would replace this project's OpenCV or its NumPy by another, for this one page.
+IoU. The best known packaged trackers (norfair, trackers) would bring an older NumPy or a second OpenCV, for this one page.
 """
 
 from __future__ import annotations
@@ -47,10 +47,11 @@ class Track:
 class Tracker:
     """Frames of boxes in, an id for every box out. Ids count from 1 and are never used twice."""
 
-    def __init__(self, fps: float = 25.0) -> None:
-        """fps: frames per second of the boxes."""
+    def __init__(self, fps: float = 25.0, keep: bool = True) -> None:
+        """fps: frames per second of the boxes. keep: False for a stream without end; memory then does not grow."""
         self.tracks: list[Track] = []
-        """All of them, ended ones too, by id."""
+        """All of them, ended ones too, by id; none with keep=False."""
+        self._keep, self._ids = keep, 0
         self._alive: list[_Moving] = []
         self._patience = max(1, round(PATIENCE_S * fps))
         self._frame = -1
@@ -65,14 +66,19 @@ class Tracker:
             self._alive[j].correct(boxes.xyxy_N4[i])
             ids[i] = self._seen(self._alive[j], boxes.xyxy_N4[i])
         for i in np.flatnonzero(ids == 0).tolist():
-            track = Track(len(self.tracks) + 1)
-            self.tracks.append(track)
+            self._ids += 1
+            track = Track(self._ids)
+            if self._keep:
+                self.tracks.append(track)
             self._alive.append(_Moving(track, boxes.xyxy_N4[i]))
             ids[i] = self._seen(self._alive[-1], boxes.xyxy_N4[i])
         self._alive = [m for m in self._alive if self._frame - m.track.frames[-1] <= self._patience]
         return ids
 
     def _seen(self, m: _Moving, xyxy: Floats) -> int:
+        if not self._keep:
+            m.track.frames.clear()
+            m.track.xyxy.clear()
         m.track.frames.append(self._frame)
         m.track.xyxy.append(xyxy)
         return m.track.id

@@ -71,6 +71,16 @@ def test_ids_are_unique_within_a_frame_and_never_come_back() -> None:
         assert max(np.diff(t.frames), default=0) <= 3, "at 5 frames per second a track ends after two or three without a box"
 
 
+def test_without_keeping_the_numbers_are_the_same_and_nothing_grows() -> None:
+    rng = np.random.default_rng(1)
+    script = [boxes(*(at(*rng.uniform(0, 90, 2)) for _ in range(rng.integers(0, 6)))) for _ in range(50)]
+    kept, light = Tracker(5.0), Tracker(5.0, keep=False)
+    for b in script:
+        assert kept.push(b).tolist() == light.push(b).tolist()
+    assert len(kept.tracks) > 20 and light.tracks == []
+    assert all(len(m.track.frames) == len(m.track.xyxy) == 1 for m in light._alive)
+
+
 def test_a_crowd_of_a_hundred_walkers() -> None:
     rng = np.random.default_rng(0)
     place = np.stack([np.arange(100) % 10 * 40.0, np.arange(100) // 10 * 45.0], axis=1) + rng.uniform(-4, 4, (100, 2))
