@@ -21,7 +21,7 @@ class Memory:
     """
 
     def __init__(self, seconds: float, fps: float) -> None:
-        self._tracker = Tracker(fps)
+        self._tracker = Tracker(fps, keep=False)
         self._keep = math.exp(-1.0 / (seconds * fps)) if seconds > 0 else 0.0
         self._patience = max(1, round(PATIENCE_S * fps))
         self._values: dict[int, tuple[int, Values]] = {}

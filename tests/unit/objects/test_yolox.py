@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import cv2
@@ -208,3 +209,10 @@ def test_both_and_file_on_real_footage(tmp_path: Path) -> None:
     given = build_detector(ObjectsConfig(detector="file", boxes=str(tmp_path)))
     given.reset("01")
     assert all(np.array_equal(given.push(f).xyxy_N4, b.xyxy_N4) for f, b in zip(frames, runs[1], strict=True))
+
+
+def test_without_onnxruntime_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = made(tmp_path, width=160, height=96, box=(100, 60, 24, 40), label=1)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(UsageError, match=r"needs onnxruntime .*pip install 'normalcy\[objects\]'"):
+        build_detector(ObjectsConfig(detector="onnx", weights=path))
