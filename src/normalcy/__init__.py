@@ -1,7 +1,7 @@
 """Normalcy: learns what normal video looks like, then says when, where and why something is not normal.
 
 The functions mirror the commands: :func:`train`, :func:`score`, :func:`evaluate`, :func:`detect`, :func:`demo`; :func:`load`
-and :class:`Scorer` score frames that you push yourself. Everything heavy is imported when it is first used.
+with :class:`Scorer` or :func:`open_scorer` score frames that you push yourself. Everything heavy is imported when first used.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from normalcy.api import demo, detect, evaluate, load, score, train
+    from normalcy.api import demo, detect, evaluate, load, open_scorer, score, train
     from normalcy.scoring.scorer import Scorer
 
     __version__: str
 
-__all__ = ["Scorer", "__version__", "demo", "detect", "evaluate", "load", "score", "train"]
+__all__ = ["Scorer", "__version__", "demo", "detect", "evaluate", "load", "open_scorer", "score", "train"]
 
 
 def __getattr__(name: str) -> Any:
