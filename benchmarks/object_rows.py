@@ -30,9 +30,9 @@ ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "localisation": ("discontinuity localisation alone", ("localisation",)),
     "estimation-alone": ("missing frame estimation alone", ("estimation",)),
     "backbone": ("multi-task backbone [11]", ("arrow", "irregularity", "middle", "distillation")),
-    "estimation": ("* estimation", ("arrow", "irregularity", "estimation", "distillation")),
-    "three": ("* three tasks", ("continuity", "localisation", "estimation", "distillation")),
-    "both": ("* three tasks and object motion, fused with the frame level", ("continuity", "localisation", "estimation")),
+    "estimation": ("\\* estimation", ("arrow", "irregularity", "estimation", "distillation")),
+    "three": ("\\* three tasks", ("continuity", "localisation", "estimation", "distillation")),
+    "both": ("\\* three tasks and object motion, fused with the frame level", ("continuity", "localisation", "estimation")),
 }
 """Row -> words, tasks. Read by the tasks' scores and the density; ``both`` by the defaults of both levels."""
 BESIDE = ("motion (global)", "motion (by row)", "interpolation (by row)")
@@ -93,14 +93,21 @@ def json_figures(judged: dict[str, Any]) -> dict[str, Any]:
 
 
 def section(cells: list[dict[str, Any]]) -> str:
-    """Markdown: one table per data set, seeds as mean (and range)."""
+    """Markdown: one table per data set, detector and settings; seeds as mean (and range)."""
     lines = []
-    for data in dict.fromkeys(c["data"] for c in cells):
-        own = [c for c in cells if c["data"] == data]
+    for data, chosen in dict.fromkeys((c["data"], tuple(c["sets"])) for c in cells):
+        own = [c for c in cells if (c["data"], tuple(c["sets"])) == (data, chosen)]
+        named = [s for s in chosen if not s.startswith(("objects.detector", "objects.weights", "objects.threads"))]
+        detector = next((s.partition("=")[2] for s in chosen if s.startswith("objects.detector")), "motion")
         bins = list(
             dict.fromkeys(b for c in own for f in c["figures"].values() for b, v in f["sizes"].items() if v is not None)
         )
-        lines += [f"### {data}", ""]
+        lines += [
+            f"### {data}, detector `{detector}`",
+            "",
+            f"Preset `{own[0]['preset']}`; {', '.join(named) or 'no other setting'}.",
+            "",
+        ]
         heads = ["row", "seeds", "micro", "macro", *bins, "RBDC", "TBDC", "frames/s"]
         lines += ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
         for row, (words, _) in ROWS.items():
