@@ -9,10 +9,10 @@ import torch
 from fakes import moving_square_video
 from made_models import stream
 from normalcy.config import Config, load_config
-from normalcy.errors import DataError, ModelError, TrainingError, VideoError
+from normalcy.errors import DataError, ModelError, ShortVideoError, TrainingError, VideoError
 from normalcy.nn.build import Network
 from normalcy.objects.boxes import Boxes
-from normalcy.objects.model import ObjectModel, Seen, fused, region_size
+from normalcy.objects.model import ObjectModel, Regions, Seen, fused, region_size
 from normalcy.objects.scorer import GRID, ObjectScorer
 from normalcy.types import FrameScore
 from objects_help import boxes
@@ -242,3 +242,32 @@ def test_what_is_odd_scores_higher(model: tuple[ObjectModel, np.ndarray, list[Bo
         for video in (images, odd)
     )
     assert min(strange) > max(plain)
+
+
+def test_a_video_shorter_than_a_clip_follows_the_named_policy(model: tuple[ObjectModel, np.ndarray, list[Boxes]]) -> None:
+    m, images, found = model
+    with pytest.raises(ShortVideoError, match=r"clip\.short=repeat"):
+        scores(m, images[:2], found[:2])
+    m.cfg = m.cfg.model_copy(update={"clip": m.cfg.clip.model_copy(update={"short": "repeat"})})
+    out = scores(m, images[:2], found[:2])
+    assert [s.frame for s in out] == [0, 1] and all(np.isfinite(s.score) and s.objects for s in out)
+
+
+@pytest.mark.parametrize("length", [3, 4, 5])
+def test_any_clip_length_and_time_step(length: int) -> None:
+    """Tubes lie around the frame whose boxes they are cut by, whatever T and the step between clip frames."""
+    m, images, found = fitted(config(f"clip.length={length}", "clip.step=2"))
+    seen: list[tuple[np.ndarray, Boxes]] = []
+    cut = m.regions
+
+    def noted(frames: np.ndarray, boxes: Boxes, seconds: float) -> Regions:
+        assert seconds == pytest.approx(2 / FPS)
+        seen.append((frames[length // 2], boxes))
+        return cut(frames, boxes, seconds)
+
+    m.regions = noted  # type: ignore[method-assign]
+    out = scores(m, images[:30], found[:30])
+    assert [s.frame for s in out] == list(range(30))
+    at = [next(i for i in range(30) if np.array_equal(image, images[i])) for image, _ in seen]
+    assert at[:2] == [2 * (length // 2), 2 * (length // 2) + 2]
+    assert all(b.xyxy_N4.tolist() == found[i].within(W, H).xyxy_N4.tolist() for i, (_, b) in zip(at, seen, strict=True))
