@@ -20,6 +20,7 @@ from normalcy.objects.detect import build_detector
 from normalcy.objects.model import ObjectModel, Regions, Seen, clip_frames, region_size
 from normalcy.objects.sampler import Piece, TubeSampler
 from normalcy.objects.scorer import ObjectScorer
+from normalcy.objects.tracks import along, track
 from normalcy.scoring.threshold import fit_threshold
 from normalcy.types import Frame
 from normalcy.video.cache import CachedVideo
@@ -36,6 +37,10 @@ class ObjectLevel:
     def __init__(self) -> None:
         self.boxes: list[list[Boxes]] = []
         """For each video the boxes of each frame, in pixels of the source."""
+        self._small: list[list[Boxes]] = []
+        """The same in pixels of the decoded frames."""
+        self._ids: list[list[NDArray[np.int64]]] | None = None
+        """Their tracks, where crops follow them."""
 
     def size(self, width: int, height: int, cfg: Config) -> tuple[int, int]:
         """(width, height) of the frames that crops are cut from."""
@@ -63,12 +68,17 @@ class ObjectLevel:
             if progress is not None:
                 progress("detect", i + 1, len(refs), {})
         frames = [v.frames for v in videos]
-        small = [[b.scaled(*_shrink(v)).within(*_frame_size(v)) for b in bs] for v, bs in zip(videos, self.boxes, strict=True)]
-        fit = TubeSampler(frames, small, fit_on, cfg, cfg.seed)
+        self._small = [
+            [b.scaled(*_shrink(v)).within(*_frame_size(v)) for b in bs] for v, bs in zip(videos, self.boxes, strict=True)
+        ]
+        self._ids = None
+        if cfg.objects.tracked:
+            self._ids = [track(bs, v.info.fps)[0] for v, bs in zip(videos, self._small, strict=True)]
+        fit = TubeSampler(frames, self._small, fit_on, cfg, cfg.seed, self._ids)
         try:
-            return fit, TubeSampler(frames, small, held, cfg, cfg.seed + 1)
+            return fit, TubeSampler(frames, self._small, held, cfg, cfg.seed + 1, self._ids)
         except TrainingError:  # few objects: the validation figures are then of the part that was learned from
-            return fit, TubeSampler(frames, small, fit_on, cfg, cfg.seed + 1)
+            return fit, TubeSampler(frames, self._small, fit_on, cfg, cfg.seed + 1, self._ids)
 
     def calibrate(
         self,
@@ -114,9 +124,10 @@ class ObjectLevel:
         middle = length // 2
         every = model.cfg.objects.stride * p.step * thin
         for t in range(p.start + middle * p.step, p.stop - (length - 1 - middle) * p.step, every):
-            boxes = self.boxes[p.video][t].scaled(*_shrink(video)).within(*_frame_size(video))
-            frames = np.asarray(video.frames[clip_frames(t, length, p.step)])
-            yield model.regions(frames, boxes, p.step / video.info.fps)
+            at, boxes, path = clip_frames(t, length, p.step), self._small[p.video], None
+            if self._ids is not None:
+                path = along([boxes[k] for k in at], [self._ids[p.video][k] for k in at], middle)
+            yield model.regions(np.asarray(video.frames[at]), boxes[t], p.step / video.info.fps, path)
 
     def _seen(self, model: ObjectModel, video: CachedVideo, p: Piece, thin: int) -> Seen:
         regions = list(self._regions(model, video, p, thin))

@@ -24,7 +24,7 @@ from normalcy.objects.flow import ObjectMotion, measure
 from normalcy.objects.memory import Memory
 from normalcy.objects.readouts import FlowReadout, ObjectClips, ObjectReadout, TaskReadout, TubeDensity, Values, readout_names
 from normalcy.objects.sampler import teacher_of
-from normalcy.objects.tubes import cut
+from normalcy.objects.tubes import cut, cut_tracked
 from normalcy.scoring.place import Moments
 from normalcy.scoring.threshold import Threshold
 from normalcy.scoring.windows import Windows
@@ -114,10 +114,18 @@ class ObjectModel:
     def _encoder(self) -> Encoder:
         return folded(self.network.encoder)
 
-    def regions(self, frames_THWC: NDArray[np.uint8], boxes: Boxes, seconds: float) -> Regions:
-        """Cut the objects of a clip's middle frame. boxes: in pixels of the frames. seconds: from one frame to the next."""
+    def regions(
+        self, frames_THWC: NDArray[np.uint8], boxes: Boxes, seconds: float, along_NT4: NDArray[np.float32] | None = None
+    ) -> Regions:
+        """Cut the objects of a clip's middle frame. boxes: in pixels of the frames. seconds: from one frame to the next.
+
+        along_NT4: their boxes in each frame, where crops follow the track (``objects.tracked``).
+        """
         o = self.cfg.objects
-        tubes = cut(frames_THWC, boxes.xyxy_N4, o.side, o.margin)
+        if along_NT4 is None:
+            tubes = cut(frames_THWC, boxes.xyxy_N4, o.side, o.margin)
+        else:
+            tubes = cut_tracked(frames_THWC, along_NT4, o.side, o.margin)
         if "flow" not in self.names:
             return Regions(boxes, tubes, None)
         middle = len(frames_THWC) // 2

@@ -16,7 +16,8 @@ from normalcy.clips.sampling import span
 from normalcy.config import Config
 from normalcy.errors import TrainingError
 from normalcy.objects.boxes import Boxes
-from normalcy.objects.tubes import cut
+from normalcy.objects.tracks import along
+from normalcy.objects.tubes import cut, cut_tracked
 
 MAX_OBJECTS = 200_000
 """Boxes that are drawn from; of more an even share is kept."""
@@ -58,7 +59,7 @@ class TubeSampler:
     """Draws batches from decoded videos and their boxes.
 
     videos: (N, H, W, 3) uint8 arrays (memory-mapped). boxes: for each video the boxes of each frame, in pixels of these
-    arrays. pieces: the parts that may be drawn from.
+    arrays. pieces: the parts that may be drawn from. ids: the tracks of the boxes, where crops follow them.
     V is likelier an object that moves. V_c is another box of the same video (the same object or another) whose clip shares no
     time with V's: the place of V's own box is usually empty at another time, and then continuity could be told from there
     being anything at all. Raises TrainingError where no two boxes lie far enough apart in time.
@@ -71,7 +72,9 @@ class TubeSampler:
         pieces: Sequence[Piece],
         cfg: Config,
         seed: int,
+        ids: Sequence[Sequence[NDArray[np.int64]]] | None = None,
     ) -> None:
+        self._all, self._ids = boxes, ids
         self._videos, self._cfg, self._seed = videos, cfg, seed
         self._pieces = list(pieces)
         self._mid = cfg.clip.length // 2
@@ -134,8 +137,13 @@ class TubeSampler:
         p = self._pieces[i]
         at = self._frame[i][a] + offsets * p.step
         o = self._cfg.objects
-        tubes: NDArray[np.uint8] = cut(np.asarray(self._videos[p.video][at]), self._box[i][a : a + 1], o.side, o.margin)
-        return np.asarray(tubes[0])
+        frames, box = np.asarray(self._videos[p.video][at]), self._box[i][a]
+        if self._ids is None:
+            return np.asarray(cut(frames, box[None], o.side, o.margin)[0])
+        boxes, ids = self._all[p.video], self._ids[p.video]
+        path = along([boxes[t] for t in at], [ids[t] for t in at], self._mid)
+        own = np.flatnonzero((boxes[at[self._mid]].xyxy_N4 == box).all(axis=1))[:1]
+        return np.asarray(cut_tracked(frames, path[own], o.side, o.margin)[0])
 
     def _outside(self, i: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """For each box of a piece: boxes 0..first-1 end before its clip begins, boxes stop.. begin after it ends."""

@@ -15,6 +15,7 @@ from normalcy.objects.boxes import Boxes
 from normalcy.objects.detect import Detector, build_detector
 from normalcy.objects.memory import Memory
 from normalcy.objects.model import ObjectModel, Regions, fused, region_size
+from normalcy.objects.tracks import Tracker, along
 from normalcy.scoring.model import Reading
 from normalcy.scoring.scorer import Scorer
 from normalcy.types import Frame, FrameScore, ObjectScore
@@ -77,6 +78,8 @@ class ObjectScorer(Scorer):
         self._detector.reset(video, fps)
         self._memory = Memory(cfg.objects.memory_s, max(fps, 1e-3) / self._hop)
         self._found: deque[Boxes] = deque(maxlen=self._span)
+        self._follow = Tracker(max(fps, 1e-3), keep=False) if cfg.objects.tracked else None
+        self._ids: deque[NDArray[np.int64]] = deque(maxlen=self._span)
         self._cut: list[Regions] = []
         self._anchored: list[tuple[float, dict[int, ObjectScore]]] = []
         """(centre, objects by track) of every window whose values stand in the anchors."""
@@ -96,14 +99,21 @@ class ObjectScorer(Scorer):
         found = self._detector.push(frame.image)
         sx, sy = self.regions[0] / self.source_size[0], self.regions[1] / self.source_size[1]
         self._found.append(found.scaled(sx, sy).within(*self.regions))
+        if self._follow is not None:
+            self._ids.append(self._follow.push(self._found[-1]))
         if small:
             return frame.image
         return np.asarray(cv2.resize(frame.image, self.regions, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
     def _take_window(self, start: int) -> None:
         frames = np.stack(list(self._frames)[:: self._step])
-        boxes = self._found[min(self._middle, len(self._found) - 1)]
-        self._cut.append(self._objects.regions(frames, boxes, self._seconds))
+        last = len(self._found) - 1  # a video shorter than a clip has fewer frames; its last one is repeated
+        at = [min(k, last) for k in range(0, self._span, self._step)]
+        middle = self._middle // self._step
+        boxes, path = self._found[at[middle]], None
+        if self._follow is not None:
+            path = along([self._found[k] for k in at], [self._ids[k] for k in at], middle)
+        self._cut.append(self._objects.regions(frames, boxes, self._seconds, path))
         self._waiting.append((start + self._middle, []))
         self._last_start = start
 

@@ -147,3 +147,17 @@ def track(boxes: Sequence[Boxes], fps: float = 25.0) -> tuple[list[NDArray[np.in
     """(track id of each box per frame, the tracks by id) of one video's boxes."""
     tracker = Tracker(fps)
     return [tracker.push(b) for b in boxes], tracker.tracks
+
+
+def along(boxes: Sequence[Boxes], ids: Sequence[NDArray[np.int64]], middle: int) -> Floats:
+    """(N, T, 4) the boxes of a clip's objects in each of its T frames, for cut_tracked; NaN where an object has none.
+
+    boxes, ids: of each frame of the clip, with the tracks of the boxes. middle: the frame whose N objects are meant.
+    """
+    row = {track: i for i, track in enumerate(ids[middle].tolist())}
+    out = np.full((len(row), len(boxes), 4), np.nan, np.float32)
+    for k, (found, own) in enumerate(zip(boxes, ids, strict=True)):
+        for j, track in enumerate(own.tolist()):
+            if track in row:
+                out[row[track], k] = found.xyxy_N4[j]
+    return out

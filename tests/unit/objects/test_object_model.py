@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -260,7 +262,7 @@ def test_any_clip_length_and_time_step(length: int) -> None:
     seen: list[tuple[np.ndarray, Boxes]] = []
     cut = m.regions
 
-    def noted(frames: np.ndarray, boxes: Boxes, seconds: float) -> Regions:
+    def noted(frames: np.ndarray, boxes: Boxes, seconds: float, path: None) -> Regions:
         assert seconds == pytest.approx(2 / FPS)
         seen.append((frames[length // 2], boxes))
         return cut(frames, boxes, seconds)
@@ -271,3 +273,25 @@ def test_any_clip_length_and_time_step(length: int) -> None:
     at = [next(i for i in range(30) if np.array_equal(image, images[i])) for image, _ in seen]
     assert at[:2] == [2 * (length // 2), 2 * (length // 2) + 2]
     assert all(b.xyxy_N4.tolist() == found[i].within(W, H).xyxy_N4.tolist() for i, (_, b) in zip(at, seen, strict=True))
+
+
+def test_crops_that_follow_the_track() -> None:
+    """A square that is in the middle of its box in every frame looks the same in every frame of its tube."""
+    m, _, _ = fitted(config("objects.tracked=true", "objects.margin=0", "objects.readouts=[continuity]"))
+    images = np.full((20, H, W, 3), 60, np.uint8)
+    found = []
+    for t in range(20):
+        images[t, 16:24, 4 + 2 * t : 12 + 2 * t] = 255
+        found.append(boxes((2 + 2 * t, 14, 14 + 2 * t, 26)))
+    tubes: list[np.ndarray] = []
+    cut = m.regions
+
+    def noted(*given: Any) -> Regions:
+        out = cut(*given)
+        tubes.append(out.tubes_NTHWC)
+        return out
+
+    m.regions = noted  # type: ignore[method-assign]
+    out = scores(m, images, found)
+    assert [s.frame for s in out] == list(range(20))
+    assert len(tubes) > 10 and all((tube[0] == tube[0][0]).all() for tube in tubes)

@@ -10,6 +10,7 @@ from normalcy.data.split import Piece
 from normalcy.errors import TrainingError
 from normalcy.objects.boxes import Boxes
 from normalcy.objects.sampler import TubeSampler, teacher_of
+from normalcy.objects.tracks import track
 from normalcy.objects.tubes import cut
 from objects_help import boxes
 
@@ -126,3 +127,18 @@ def test_too_few_objects_is_an_error_that_names_the_detector(where: list[int]) -
     found = [boxes((0, 0, 16, 16)) if t in where else Boxes.none() for t in range(60)]
     with pytest.raises(TrainingError, match="detector 'motion'"):
         TubeSampler([counting(60)], [found], [Piece(0, 0, 60, 1)], config(), 0)
+
+
+def test_tubes_that_follow_the_track() -> None:
+    n = 40
+    frames = np.full((n, 48, 64, 3), 50, np.uint8)
+    where = []
+    for t in range(n):
+        frames[t, 10:26, t : t + 16] = 200
+        where.append(boxes((t, 10, t + 16, 26)))
+    ids = [track(where, 10.0)[0]]
+    still = TubeSampler([frames], [where], [Piece(0, 0, n, STEP)], config("tasks.irregularity=1"), 0).batch(0, 16)
+    moved = TubeSampler([frames], [where], [Piece(0, 0, n, STEP)], config("tasks.irregularity=1"), 0, ids).batch(0, 16)
+    assert (moved.v == 200).all() and (moved.c == 200).all()
+    assert moved.irregular is not None and (moved.irregular == 200).all()
+    assert (still.v == 50).any()
