@@ -19,6 +19,7 @@ from normalcy.api.version import version
 EXTRAS = {
     "log": ("tensorboard", "TensorBoard logs of training"),
     "data": ("h5py", "label files in MATLAB 7.3 format"),
+    "objects": ("onnxruntime", "the object detectors onnx and both"),
 }
 """Optional extra -> (distribution that it brings, what that is for)."""
 LOW_SPACE = 2 * 2**30
