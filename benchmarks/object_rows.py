@@ -93,7 +93,7 @@ def json_figures(judged: dict[str, Any]) -> dict[str, Any]:
 
 
 def section(cells: list[dict[str, Any]]) -> str:
-    """Markdown: one table per data set, detector and settings; seeds as mean (and range)."""
+    """Markdown: one table per data set, detector and settings; seeds as mean (and range). frames/s is without detection."""
     lines = []
     for data, chosen in dict.fromkeys((c["data"], tuple(c["sets"])) for c in cells):
         own = [c for c in cells if (c["data"], tuple(c["sets"])) == (data, chosen)]
