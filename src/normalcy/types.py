@@ -73,7 +73,7 @@ class ObjectScore:
 
 @dataclass(frozen=True, slots=True)
 class FrameScore:
-    """How abnormal one frame is. Higher is more abnormal; 0 is typical of the held-out normal video."""
+    """How abnormal one frame is. Higher is more abnormal; 0 is typical of normal video."""
 
     frame: int
     time_s: float

@@ -23,7 +23,7 @@ def test_a_model_folder_is_whole_and_plain(model_dir: Path) -> None:
     assert head["config"]["train"]["steps"] == 6
     assert [v["frames"] for v in head["extra"]["trained_on"]] == [60, 60]
     assert head["extra"]["history"]["encoder"][-1]["step"] == 6
-    assert "held-out normal video" in (model_dir / "README.md").read_text()
+    assert "minutes of normal video" in (model_dir / "README.md").read_text()
 
 
 def test_result_says_what_was_done(normal: Path, tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_result_says_what_was_done(normal: Path, tmp_path: Path) -> None:
     assert {"encoder/train/continuity_accuracy", "encoder/val/loss"} <= set(r.figures)
     assert seen["encoder"] == (6, 6)
     assert seen["decode"] == (2, 2)
-    assert "held-out normal video" in r.threshold
+    assert "minutes of normal video" in r.threshold
 
 
 def weights(folder: Path) -> dict[str, np.ndarray]:

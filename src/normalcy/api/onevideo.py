@@ -36,7 +36,7 @@ from normalcy.video.writer import VideoWriter
 
 REPORT_EVERY = 8
 """Frames between two calls of the progress function."""
-UNITS = "asinh of standard deviations of held-out normal training video; 0 is typical of it"
+UNITS = "asinh of standard deviations of normal training video, cross-validated; 0 is typical of it"
 UNITS_PER_VIDEO = "0 the lowest and 1 the highest value in this video"
 MAP_TOP = 3.0
 """Map value, in units of the highest place of normal video, at which the overlay's heat is full."""

@@ -102,8 +102,9 @@ def protocol(cfg: Config) -> str:
     if s.normalise == "per_video":
         head = f"Each readout ({names}) between its lowest and highest value in this video (the whole video is seen first)"
     else:
-        head = f"Each readout ({names}) in standard deviations of held-out normal training video, through asinh"
-    return f"{head}; the mean of the readouts; {smoothing(cfg)}."
+        head = f"Each readout ({names}) in standard deviations of normal training video (cross-validated), through asinh"
+    mean = "the mean of the readouts" if s.normalise == "per_video" else "the mean of the readouts above typical"
+    return f"{head}; {mean}; {smoothing(cfg)}."
 
 
 def _object_protocol(cfg: Config) -> str:

@@ -1,6 +1,6 @@
 """The model folder: everything a score depends on, as plain files. Never a pickle.
 
-``model.safetensors`` the network, ``calibration.safetensors`` and ``calibration.json`` what was fitted on held-out normal
+``model.safetensors`` the network, ``calibration.safetensors`` and ``calibration.json`` what was fitted on normal
 video (arrays and single values), ``config.json`` format, version, configuration and the check sums of the others,
 ``README.md`` the card. ``config.json`` is written last.
 """

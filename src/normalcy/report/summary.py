@@ -23,12 +23,12 @@ READOUT_WORDS: dict[str, str] = {
 """Plain words for why an event fired, by readout."""
 
 SCORE = (
-    "A score says how unlike the normal training video a frame is: 0 is typical of held-out normal video, higher is more "
+    "A score says how unlike the normal training video a frame is: 0 is typical of normal video, higher is more "
     "abnormal. It is not a probability, and rare but harmless things score high too."
 )
 MAP = "The map says where the score comes from, on a coarse grid. It marks a place, not the outline of an object."
 THRESHOLD = (
-    "The threshold comes from held-out normal video and a budget of false alarms, never from the videos on this page. "
+    "The threshold comes from normal video and a budget of false alarms, never from the videos on this page. "
     "It holds as far as that normal video is like what the camera sees later: light, weather, crowds."
 )
 AUC = (

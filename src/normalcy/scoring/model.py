@@ -1,8 +1,8 @@
-"""A trained detector: network, fitted readouts, and what their values are on held-out normal video."""
+"""A trained detector: network, fitted readouts, and what their values are on normal video that they were not fitted on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,32 +10,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from normalcy.config import Config
-from normalcy.errors import ModelError, TrainingError
+from normalcy.errors import ModelError
 from normalcy.nn.build import Network
 from normalcy.nn.encoder import Encoder
 from normalcy.nn.fold import folded
+from normalcy.scoring.normal import Normal, Raw, settle, top_mean
 from normalcy.scoring.place import PlaceStatistics
 from normalcy.scoring.readouts import Readout, build_readouts
+from normalcy.scoring.scene import SAME, Signature, signature
 from normalcy.scoring.threshold import Threshold
 from normalcy.scoring.windows import Windows
-
-SHRINK = 50.0
-"""Windows that a zone's own statistics are mixed with: a zone that hardly saw anything leans on its band of rows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Normal:
-    """What one readout looks like on held-out normal video."""
-
-    place: PlaceStatistics
-    """Mean and spread of each component's map, by zone."""
-    centre: float
-    """Median of the window's value."""
-    scale: float
-    """Standard deviation of the window's value, from the quartiles where those tell it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +29,7 @@ class Reading:
     """Calibrated reading of a batch of B windows."""
 
     values: NDArray[np.float64]
-    """(B, R) value of each readout in standard deviations of held-out normal video."""
+    """(B, R) value of each readout in standard deviations of normal video."""
     maps: NDArray[np.float32]
     """(B, h, w) fused map: 1 is as high as the highest place of all but 1 % of normal windows."""
 
@@ -56,6 +42,8 @@ class Model:
         self.network = network.eval()
         self.readouts = build_readouts(cfg) if readouts is None else readouts
         self.normal: list[Normal] = []
+        self.scenes: list[tuple[Signature, Model]] = []
+        """Background and model of normal of each scene, where the training video shows more than one."""
         self.map_scale = 1.0
         self.threshold: Threshold | None = None
         self.trained_fps: float = 0.0
@@ -81,46 +69,37 @@ class Model:
         return folded(self.network.encoder)
 
     @torch.inference_mode()
-    def fit_density(self, windows: Iterable[Windows]) -> None:
-        """Show the readouts normal training video."""
-        for w in windows:
-            for r in self.readouts:
-                r.observe(w)
+    def observe(self, w: Windows) -> None:
+        """Show the readouts one batch of windows of normal video."""
+        for r in self.readouts:
+            r.observe(w)
+
+    def fit(self) -> None:
+        """End of what observe() was shown."""
         for r in self.readouts:
             r.fit()
 
-    @torch.inference_mode()
-    def calibrate(self, windows: Iterable[Windows]) -> int:
-        """Fit places and values on held-out normal windows; returns how many there were. Maps are kept, so cap the input."""
-        raw: list[list[Tensor]] = [[] for _ in self.readouts]
-        own: list[list[Tensor]] = [[] for _ in self.readouts]
+    def fit_density(self, windows: Iterable[Windows]) -> None:
+        """Show the readouts all of some normal video."""
         for w in windows:
-            for i, r in enumerate(self.readouts):
-                maps = r.maps(w)
-                value = r.values(w, maps)
-                raw[i].append(maps.cpu())
-                if value is not None:
-                    own[i].append(value.cpu())
-        if not raw[0]:
-            raise TrainingError("no normal video is left to calibrate on; give more or longer training video")
-        bands, columns = self.cfg.scoring.bands, self.cfg.scoring.columns
-        self.normal, fused = [], None
-        for r, all_maps, values in zip(self.readouts, raw, own, strict=True):
-            place = PlaceStatistics.fit(all_maps, bands, columns, SHRINK)
-            z = [place.z(m, bands, columns, r.two_sided) for m in all_maps]
-            v = torch.cat(values) if values else torch.cat([_top_mean(m, self.cfg.scoring.top) for m in z])
-            self.normal.append(Normal(place, *_centre_and_scale(v.double().numpy())))
-            if r.local:
-                squashed = [torch.asinh(m) for m in z]
-                fused = squashed if fused is None else [a + b for a, b in zip(fused, squashed, strict=True)]
-        self._fit_map_scale(fused)
-        return sum(len(m) for m in raw[0])
+            self.observe(w)
+        self.fit()
 
-    def _fit_map_scale(self, fused: list[Tensor] | None) -> None:
-        if fused is not None:
-            n = sum(r.local for r in self.readouts)
-            peaks = torch.cat([m.flatten(1).amax(dim=1) for m in fused]) / n
-            self.map_scale = max(float(torch.quantile(peaks, 0.99)), 1e-3)
+    def calibrate(self, windows: Iterable[Windows]) -> None:
+        """Fit places and values on normal windows that the readouts were not fitted on."""
+        raw = Raw(self.readouts)
+        for w in windows:
+            raw.add(w)
+        settled = settle([raw], self.cfg.scoring)
+        self.normal, self.map_scale = settled.whole, settled.map_scale
+
+    def at(self, frames_NHWC: NDArray[np.uint8]) -> Model:
+        """The model of normal that these frames of one video are measured by: that of their scene, where there is one."""
+        if not self.scenes:
+            return self
+        likeness = np.stack([scene for scene, _ in self.scenes]) @ signature(frames_NHWC)
+        best = int(likeness.argmax())
+        return self.scenes[best][1] if likeness[best] >= SAME else self
 
     @torch.inference_mode()
     def read(self, w: Windows) -> Reading:
@@ -133,7 +112,7 @@ class Model:
             maps = r.maps(w)
             value = r.values(w, maps)
             z = normal.place.z(maps.cpu(), s.bands, s.columns, r.two_sided)
-            v = value.cpu() if value is not None else _top_mean(z, s.top)
+            v = value.cpu() if value is not None else top_mean(z, s.top)
             values.append((v.double().numpy() - normal.centre) / normal.scale)
             if r.local:
                 fused = fused + torch.asinh(z)
@@ -148,6 +127,11 @@ class Model:
             arrays |= {f"{r.name}.{k}": np.ascontiguousarray(v) for k, v in r.state().items()}
             arrays |= {f"{r.name}.place_mean": n.place.mean_KZ, f"{r.name}.place_spread": n.place.spread_KZ}
             scalars["readouts"][r.name] = {"centre": n.centre, "scale": n.scale}
+        scalars["scenes"] = []
+        for i, (background, model) in enumerate(self.scenes):
+            of_scene, rest = model.state()
+            arrays |= {f"{_scene(i)}background": background, **{_scene(i) + k: v for k, v in of_scene.items()}}
+            scalars["scenes"].append(rest)
         if self.threshold is not None:
             scalars["threshold"] = self.threshold.to_dict()
         return arrays, scalars
@@ -160,13 +144,16 @@ class Model:
         model = cls(cfg, network)
         try:
             for r in model.readouts:
-                own = {k.removeprefix(f"{r.name}."): v for k, v in arrays.items() if k.startswith(f"{r.name}.")}
+                own = _under(f"{r.name}.", arrays)
                 s = scalars["readouts"][r.name]
                 place = PlaceStatistics(own["place_mean"], own["place_spread"])
                 model.normal.append(Normal(place, s["centre"], s["scale"]))
                 r.load(own)
             model.map_scale = float(scalars["map_scale"])
             model.trained_fps = float(scalars.get("trained_fps", 0.0))
+            for i, rest in enumerate(scalars["scenes"]):
+                of_scene = _under(_scene(i), arrays)
+                model.scenes.append((of_scene["background"], cls.from_state(cfg, network, of_scene, rest)))
             if "threshold" in scalars:
                 model.threshold = Threshold.from_dict(scalars["threshold"])
         except (KeyError, TypeError) as e:
@@ -174,17 +161,20 @@ class Model:
         return model
 
 
-def _top_mean(z_Bhw: Tensor, share: float) -> Tensor:
-    """Mean of the highest ``share`` of a map's places (at least one): (B,)."""
-    flat = z_Bhw.flatten(1)
-    k = max(1, round(share * flat.shape[1]))
-    return flat.topk(k, dim=1).values.mean(dim=1)
+def _scene(i: int) -> str:
+    """Prefix of what is stored of a scene."""
+    return f"scene{i}."
 
 
-def _centre_and_scale(v: NDArray[np.float64]) -> tuple[float, float]:
-    """Median, and the standard deviation that the quartiles of a Gaussian would imply, never under a third of the plain one.
+def _under(prefix: str, arrays: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
-    Quartiles resist a few odd windows; the floor keeps a nearly constant readout from dominating the fusion.
+
+def calibrate_folds(models: Sequence[Model], raws: Sequence[Raw], whole: Model) -> None:
+    """Calibrate models that were each fitted on all folds of the normal video but one, and the one fitted on all of it.
+
+    raws[k]: what models[k] reads in the fold that it was not fitted on (see :func:`settle`).
     """
-    q1, median, q3 = np.quantile(v, [0.25, 0.5, 0.75])
-    return float(median), float(max((q3 - q1) / 1.349, v.std() / 3.0, 1e-6))
+    settled = settle(raws, whole.cfg.scoring)
+    for model, normal in zip((*models, whole), (*settled.folds, settled.whole), strict=True):
+        model.normal, model.map_scale = normal, settled.map_scale

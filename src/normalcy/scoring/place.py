@@ -6,6 +6,9 @@ about the same perspective), and a band that saw little leans on the whole frame
 
 from __future__ import annotations
 
+import functools
+import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -68,25 +71,27 @@ class Moments:
         return mean.astype(np.float32), np.maximum(spread, floor).astype(np.float32)
 
 
+def moments_of(maps: Sequence[Tensor], bands: int, columns: int) -> Moments:
+    """Moments per zone of maps (B, K, h, w), at least one, which may differ in size."""
+    parts = []
+    for m in maps:
+        b, k, h, w = m.shape
+        zone_N = np.tile(zones(h, w, bands, columns).ravel(), b)
+        values_KN = m.double().permute(1, 0, 2, 3).reshape(k, -1).numpy()
+        parts.append(Moments.of(values_KN, zone_N, bands * columns))
+    return functools.reduce(operator.add, parts)
+
+
 @dataclass(frozen=True, slots=True)
 class PlaceStatistics:
-    """Mean and spread of K components per zone of held-out normal video."""
+    """Mean and spread of K components per zone of normal video."""
 
     mean_KZ: NDArray[np.float32]
     spread_KZ: NDArray[np.float32]
 
     @classmethod
-    def fit(cls, maps: list[Tensor], bands: int, columns: int, prior_windows: float) -> Self:
-        """From maps (B, K, h, w), which may differ in size. prior_windows: windows of a whole zone to shrink by."""
-        moments, windows = None, 0
-        for m in maps:
-            b, k, h, w = m.shape
-            zone_N = np.tile(zones(h, w, bands, columns).ravel(), b)
-            values_KN = m.double().permute(1, 0, 2, 3).reshape(k, -1).numpy()
-            part = Moments.of(values_KN, zone_N, bands * columns)
-            moments = part if moments is None else moments + part
-            windows += b
-        assert moments is not None  # the caller saw at least one window
+    def of(cls, moments: Moments, windows: int, bands: int, columns: int, prior_windows: float) -> Self:
+        """From the moments of that many windows. prior_windows: windows of a whole zone to shrink by."""
         per_zone = float(moments.count_Z.sum()) / max(windows, 1) / (bands * columns)
         return cls(*moments.shrunk(bands, columns, prior_windows * per_zone))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from torch.nn import functional as F
 from normalcy.config import Config
 from normalcy.errors import ModelError
 from normalcy.scoring.density import PlaceGaussian, ZoneReservoir
-from normalcy.scoring.velocity import VelocityHistogram, flow, rarity
+from normalcy.scoring.velocity import VelocityHistogram, rarity
 from normalcy.scoring.windows import Windows, to_grid
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -214,14 +213,8 @@ class Velocity(_Plain):
         self._histogram = VelocityHistogram(*self._zoning)
         self._table: NDArray[np.float32] | None = None
 
-    def _fields(self, w: Windows) -> list[NDArray[np.float32]]:
-        middle = w.length // 2
-        pairs = w.frames_NHWC[w.index_BT[:, middle - 1 : middle + 1]].cpu().numpy()
-        grey = [[cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in pair] for pair in pairs]
-        return [flow(before, after, w.grid) for before, after in grey]
-
     def observe(self, w: Windows) -> None:
-        for field in self._fields(w):
+        for field in w.velocity:
             self._histogram.add(field)
 
     def fit(self) -> None:
@@ -230,7 +223,7 @@ class Velocity(_Plain):
     def maps(self, w: Windows) -> Tensor:
         if self._table is None:
             raise ModelError(f"readout {self.name} was not fitted on normal video")
-        maps = [rarity(field, self._table, *self._zoning) for field in self._fields(w)]
+        maps = [rarity(field, self._table, *self._zoning) for field in w.velocity]
         return torch.from_numpy(np.stack(maps)).unsqueeze(1).to(w.frames_NHWC.device)
 
     def values(self, w: Windows, maps_BKhw: Tensor) -> Tensor:

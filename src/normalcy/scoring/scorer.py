@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from normalcy.clips.sampling import span, step_at
 from normalcy.errors import ShortVideoError, VideoError
+from normalcy.scoring.fusion import fuse, squash
 from normalcy.scoring.model import Model, Reading
 from normalcy.scoring.smooth import Smoother
 from normalcy.types import Frame, FrameScore
@@ -32,6 +33,7 @@ class Scorer:
     def __init__(self, model: Model, width: int, height: int, fps: float, name: str = "video", maps: bool = False) -> None:
         cfg = model.cfg
         self._model = model
+        self._normal: Model | None = None
         self._name = name
         self._maps = maps
         self._step = step_at(fps, cfg.clip)
@@ -133,16 +135,16 @@ class Scorer:
                     at[id(image)] = len(frames)
                     frames.append(image)
         index = np.array([[at[id(image)] for image in clip] for _, clip in self._waiting], dtype=np.int64)
-        return self._model.read(self._model.windows(np.stack(frames), index))
+        if self._normal is None:  # the first clip says where the camera stands
+            self._normal = self._model.at(np.stack(self._waiting[0][1]))
+        return self._normal.read(self._model.windows(np.stack(frames), index))
 
     def _interpolate(self, frames: NDArray[np.int64]) -> NDArray[np.float64]:
         """(n, R) values at the given frames, from those at the window centres."""
         centres = np.array([a[0] for a in self._anchors])
         values = np.stack([a[1] for a in self._anchors])
         if not self._per_video:
-            # Readouts have very different tails; asinh is linear near normal and logarithmic far out, so that no single
-            # one drowns the others. The fusion is their mean: no weight is ever fitted.
-            values = np.arcsinh(values)
+            values = squash(values)
         return np.stack([np.interp(frames, centres, v) for v in values.T], axis=1)
 
     def _nearest(self, frames: NDArray[np.int64]) -> list[NDArray[np.float32] | None]:
@@ -162,7 +164,7 @@ class Scorer:
 
     def _fuse(self, row: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """(frame score, value of each readout) from the values of one frame."""
-        return float(row.mean()), row
+        return fuse(row), row
 
     def _min_max(self) -> list[FrameScore]:
         """Eq. 11: each readout between its lowest and highest value in this video (the paper's protocol)."""

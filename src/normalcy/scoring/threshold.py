@@ -1,4 +1,4 @@
-"""A threshold without labels: from the scores of held-out normal video to a false-alarm budget in events per hour.
+"""A threshold without labels: from scores of normal video to a false-alarm budget in events per hour.
 
 Alarms on normal video are runs of high scores, so runs are counted, not frames. Where the normal video is shorter than the
 budget asks for, the tail beyond it is a model: peaks over a high level are taken to fall off exponentially (the
@@ -26,7 +26,7 @@ class Threshold:
     """Frame scores above this are alarms."""
     budget_per_hour: float
     normal_hours: float
-    """Hours of held-out normal video."""
+    """Hours of normal video that was scored."""
     peaks: int
     """Separate runs above the level that the tail was fitted to."""
     level: float
@@ -40,7 +40,7 @@ class Threshold:
         minutes = self.normal_hours * 60.0
         head = (
             f"The alarm is set for {_count(self.budget_per_hour, 'false alarm')} per hour "
-            f"and rests on {minutes:.1f} minutes of held-out normal video"
+            f"and rests on {minutes:.1f} minutes of normal video"
         )
         if self.tail == "empirical":
             return f"{head}, enough to count such alarms directly."
@@ -81,7 +81,7 @@ def fit_threshold(
 ) -> Threshold:
     """Threshold at which normal video gives ``budget_per_hour`` events.
 
-    videos: (score (N,), time_s (N,)) of each stretch of held-out normal video. gap_s: alarms closer than this are one event.
+    videos: (score (N,), time_s (N,)) of each stretch of normal video. gap_s: alarms closer than this are one event.
     """
     scores = np.concatenate([s for s, _ in videos])
     hours = max(sum(float(t[-1] - t[0]) + float(t[-1] - t[0]) / max(len(t) - 1, 1) for _, t in videos) / 3600.0, 1e-9)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+import cv2
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from normalcy.nn.build import Network
 from normalcy.nn.encoder import Encoder
 from normalcy.nn.inputs import to_pixels, with_differences
+from normalcy.scoring.velocity import flow
 
 CHUNK_PIXELS = 1_000_000
 """On a CPU the encoder takes about this many input pixels (frames x height x width) at a time: activations then stay small
@@ -106,6 +110,14 @@ class Windows:
         grey_NHW = self.frames_NHWC.float() @ torch.full((3,), 1.0 / 765.0, device=self.frames_NHWC.device)
         change_PHW = (grey_NHW[used[:, 1]] - grey_NHW[used[:, 0]]).abs_()
         return to_grid(change_PHW, self.grid)[place.view(len(self), -1)].mean(dim=1)
+
+    @cached_property
+    def velocity(self) -> NDArray[np.float32]:
+        """Optical flow between the two middle frames of each window, in pixels, on the score grid: (B, h, w, 2)."""
+        middle = self.length // 2
+        pairs = self.frames_NHWC[self.index_BT[:, middle - 1 : middle + 1]].cpu().numpy()
+        grey = [[cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in pair] for pair in pairs]
+        return np.stack([flow(before, after, self.grid) for before, after in grey])
 
     @property
     def grid(self) -> tuple[int, int]:

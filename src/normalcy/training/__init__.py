@@ -1,1 +1,1 @@
-"""Training: the three proxy tasks, the decoder of stage 2, and calibration on held-out normal video."""
+"""Training: the three proxy tasks, the decoder of stage 2, and calibration on normal video."""

@@ -47,7 +47,7 @@ def card(cfg: Config, facts: Mapping[str, Any], threshold: Threshold) -> str:
             "# A Normalcy model",
             "",
             f"Learned from {len(videos)} normal videos, {frames} frames ({seconds / 60:.1f} minutes): {names}.",
-            f"{held} of these frames were held out for validation and calibration. No label was used.",
+            f"{held} of these frames were held out from the training of the network. No label was used.",
             "",
             f"- Preset `{cfg.preset}`, encoder `{cfg.encoder.name}`, clips of {cfg.clip.length} frames at {rate}",
             f"- Tasks (weights): continuity {tasks.continuity:g}, localisation {tasks.localisation:g}, "

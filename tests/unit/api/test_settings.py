@@ -110,5 +110,5 @@ def test_protocol_in_words(model: Model) -> None:
     causal = with_settings(model, None, ["scoring.smoothing=ema", "scoring.normalise=per_video"]).cfg
     assert short_protocol(causal) == "per_video, ema 0.5 s"
     assert "causal" in protocol(causal) and "in this video" in protocol(causal)
-    assert "centred" in protocol(model.cfg) and "held-out normal" in protocol(model.cfg)
+    assert "centred" in protocol(model.cfg) and "cross-validated" in protocol(model.cfg)
     assert short_protocol(with_settings(model, None, ["scoring.sigma_s=0"]).cfg) == "train, unsmoothed"

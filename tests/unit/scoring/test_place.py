@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from normalcy.scoring.place import SPREAD_FLOOR, Moments, PlaceStatistics, part_of, zones
+from normalcy.scoring.place import SPREAD_FLOOR, Moments, PlaceStatistics, moments_of, part_of, zones
 
 
 def test_parts_are_equal_shares() -> None:
@@ -63,7 +63,7 @@ def test_where_nothing_moved_the_spread_has_a_floor() -> None:
 
 def test_a_map_like_those_fitted_is_zero_and_two_sided_means_distance() -> None:
     maps = [torch.randn(50, 2, 4, 6, generator=torch.Generator().manual_seed(0)) * 3 + 7]
-    p = PlaceStatistics.fit(maps, 2, 3, 0.0)
+    p = PlaceStatistics.of(moments_of(maps, 2, 3), 50, 2, 3, 0.0)
     one = p.z(maps[0], 2, 3, (False, False))
     assert one.shape == (50, 4, 6)
     assert abs(float(one.mean())) < 1e-3
@@ -73,5 +73,5 @@ def test_a_map_like_those_fitted_is_zero_and_two_sided_means_distance() -> None:
 
 
 def test_maps_of_two_sizes_go_together() -> None:
-    p = PlaceStatistics.fit([torch.ones(3, 1, 4, 4), torch.ones(2, 1, 8, 6)], 2, 2, 10.0)
+    p = PlaceStatistics.of(moments_of([torch.ones(3, 1, 4, 4), torch.ones(2, 1, 8, 6)], 2, 2), 5, 2, 2, 10.0)
     np.testing.assert_allclose(p.mean_KZ, 1.0, rtol=1e-5)

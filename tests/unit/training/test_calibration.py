@@ -1,10 +1,11 @@
-"""Densities on the training part, everything else on the held-out part, thinned where there is much."""
+"""Cross-fitting: readouts are measured on video that they were not fitted on; one model of normal for each scene."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -13,7 +14,9 @@ from normalcy.config import Config
 from normalcy.data.split import Piece
 from normalcy.errors import TrainingError
 from normalcy.scoring.model import Model
+from normalcy.scoring.normal import Raw
 from normalcy.scoring.scorer import Scorer
+from normalcy.scoring.windows import Windows
 from normalcy.training import calibration
 from normalcy.training.calibration import calibrate
 from normalcy.types import Frame, VideoInfo
@@ -26,64 +29,108 @@ def video(images: np.ndarray, fps: float = 25.0, name: str = "v") -> CachedVideo
     return CachedVideo(images, np.arange(len(images)) / fps, info, "key")
 
 
-def numbered(n: int, first: int = 0, h: int = 48, w: int = 64) -> np.ndarray:
-    """Frame i is grey of level first + i, so that a test can tell which ones a window holds."""
-    return np.zeros((n, h, w, 3), dtype=np.uint8) + np.arange(first, first + n, dtype=np.uint8)[:, None, None, None]
-
-
 def run(cfg: Config, videos: list[CachedVideo], fit: list[Piece], held: list[Piece], **kwargs: Any) -> Model:
     return calibrate(tiny_network(cfg), cfg, videos, fit, held, **kwargs)
 
 
+class Seen:
+    """First grey levels of the windows that each fold's readouts were fitted on and measured with, in the order of folds."""
+
+    def __init__(self) -> None:
+        self.windows: list[list[int]] = []
+        self.fitted: dict[int, list[int]] = {}
+        self.measured: dict[int, list[int]] = {}
+        self.kept: list[Any] = []  # an identity is used again once its owner is gone
+
+
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[list[int]]]:
-    """The grey levels of each window that the densities and the calibration were shown."""
-    out: dict[str, list[list[int]]] = {"fit_density": [], "calibrate": []}
-    for name in out:
-        original = getattr(Model, name)
+def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    """What was shown to whom; readouts lists are known by their identity."""
+    out = Seen()
+    observe, add = Model.observe, Raw.add
 
-        def spy(self: Model, windows: Any, name: str = name, original: Any = original) -> Any:
-            kept = list(windows)
-            for w in kept:
-                out[name] += w.clips_BTHWC[..., 0, 0, 0].tolist()
-            return original(self, kept)
+    def levels(w: Windows) -> list[int]:
+        clips = w.clips_BTHWC[..., 0, 0, 0].tolist()
+        out.windows += clips
+        return [c[0] for c in clips]
 
-        monkeypatch.setattr(Model, name, spy)
+    def spy_observe(self: Model, w: Windows) -> None:
+        out.kept.append(self.readouts)
+        out.fitted.setdefault(id(self.readouts), []).extend(levels(w))
+        observe(self, w)
+
+    def spy_add(self: Raw, w: Windows) -> None:
+        out.measured.setdefault(id(self.readouts), []).extend(levels(w))
+        add(self, w)
+
+    monkeypatch.setattr(Model, "observe", spy_observe)
+    monkeypatch.setattr(Raw, "add", spy_add)
     return out
 
 
-def test_the_parts_are_kept_apart(seen: dict[str, list[list[int]]]) -> None:
-    cfg = tiny_config("scoring.stride=3")
-    model = run(cfg, [video(numbered(40)), video(numbered(20, 100))], [Piece(0, 0, 18)], [Piece(0, 20, 40), Piece(1, 2, 13)])
-    starts = [w[0] for w in seen["fit_density"]]
-    assert starts == [0, 4, 8, 12, 14]  # one clip after the other, the last one ends with the piece
-    held = [w[0] for w in seen["calibrate"]]
-    assert held == [20, 23, 26, 29, 32, 35, 36, 102, 105, 108, 109]
-    for w in seen["fit_density"] + seen["calibrate"]:
-        assert w == list(range(w[0], w[0] + 4))
-    assert len(model.normal) == len(model.readouts) and model.threshold is not None
+def textured(n: int, first: int = 0, seed: int = 0, h: int = 48, w: int = 64) -> np.ndarray:
+    """Numbered frames of one camera: the first pixel is first + i, the rest a background of the seed's own."""
+    background = np.random.default_rng(seed).integers(0, 255, (6, 8)).astype(np.uint8)
+    out = np.repeat(cv2.resize(background, (w, h), interpolation=cv2.INTER_NEAREST)[None, ..., None], n, axis=0)
+    out = np.repeat(out, 3, axis=3)
+    out[:, 0, 0] = np.arange(first, first + n)[:, None]
+    return out
 
 
-def test_a_piece_keeps_its_own_step(seen: dict[str, list[list[int]]]) -> None:
-    run(tiny_config("scoring.stride=2"), [video(numbered(40))], [Piece(0, 0, 20, 3)], [Piece(0, 20, 40, 2)])
-    assert all(np.diff(w).tolist() == [3, 3, 3] for w in seen["fit_density"])
-    assert all(np.diff(w).tolist() == [2, 2, 2] for w in seen["calibrate"])
-    assert [w[0] for w in seen["calibrate"]][:3] == [20, 24, 28]
+def test_readouts_are_measured_on_video_that_they_were_not_fitted_on(seen: Seen) -> None:
+    videos = [video(textured(20, 20 * i)) for i in range(7)]
+    model = run(tiny_config("scoring.stride=3"), videos, [Piece(i, 0, 20) for i in range(5)], [Piece(i, 0, 20) for i in (5, 6)])
+    assert len(seen.measured) == 5  # folds of seven videos
+    everything = sorted(x for part in seen.measured.values() for x in part)
+    assert everything == [20 * i + s for i in range(7) for s in (0, 3, 6, 9, 12, 15, 16)]
+    for key, part in seen.measured.items():
+        assert not {x // 20 for x in part} & {x // 20 for x in seen.fitted[key]}
+        assert sorted({*part, *seen.fitted[key]}) == everything
+    (whole,) = (v for k, v in seen.fitted.items() if k not in seen.measured)
+    assert sorted(whole) == everything
+    assert len(model.normal) == len(model.readouts) and model.threshold is not None and not model.scenes
+    assert model.threshold.normal_hours == pytest.approx(7 * 20 / 25 / 3600)
 
 
-def test_much_video_is_thinned_evenly(seen: dict[str, list[list[int]]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "MAX_WINDOWS", 10)
-    run(tiny_config("scoring.stride=1"), [video(numbered(200))], [Piece(0, 0, 30)], [Piece(0, 50, 200)])
-    starts = [w[0] for w in seen["calibrate"]]
-    assert len(starts) <= 10 and starts[0] == 50 and set(np.diff(starts)) == {15}
+def test_a_single_video_is_cut_into_stretches(seen: Seen) -> None:
+    run(tiny_config("scoring.stride=2"), [video(textured(100))], [Piece(0, 0, 80, 2)], [Piece(0, 80, 100, 2)])
+    assert all(np.diff(w).tolist() == [2, 2, 2] for w in seen.windows)
+    starts = [sorted(part) for part in seen.measured.values()]
+    assert [(s[0], s[-1]) for s in starts] == [(0, 13), (20, 33), (40, 53), (60, 73), (80, 93)]
 
 
-def test_videos_of_different_size_and_short_pieces(seen: dict[str, list[list[int]]]) -> None:
-    videos = [video(numbered(40)), video(numbered(40, 50, 48, 96)), video(numbered(3, 100))]
+def test_much_video_is_thinned_evenly(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "MAX_WINDOWS", 20)
+    run(
+        tiny_config("scoring.stride=1"),
+        [video(textured(100)), video(textured(100, 100))],
+        [Piece(0, 0, 100)],
+        [Piece(1, 0, 100)],
+    )
+    for part in seen.measured.values():
+        assert len(part) <= 10 and set(np.diff(part)) == {10}
+
+
+def test_two_cameras_get_a_model_of_normal_each(seen: Seen) -> None:
+    videos = [video(textured(24, 24 * i, seed=i % 2), name=f"v{i}") for i in range(6)]
+    model = run(tiny_config(), videos, [Piece(i, 0, 24) for i in range(6)], [])
+    assert len(model.scenes) == 2
+    for parity, (_, of_scene) in enumerate(model.scenes):
+        assert {x // 24 % 2 for x in seen.fitted[id(of_scene.readouts)]} == {parity}
+        assert model.at(videos[parity].frames[5:9]) is of_scene
+    assert model.at(textured(4, seed=9)) is model  # a camera that was never seen
+    arrays, scalars = model.state()
+    again = Model.from_state(model.cfg, model.network, arrays, scalars)
+    a, b = (m.at(videos[1].frames[5:9]) for m in (model, again))
+    assert [n.centre for n in a.normal] == [n.centre for n in b.normal] != [n.centre for n in model.normal]
+    assert model.threshold is not None and model.threshold.normal_hours == pytest.approx(6 * 24 / 25 / 3600)
+
+
+def test_videos_of_different_size_and_short_pieces() -> None:
+    videos = [video(textured(40)), video(textured(40, 50, h=48, w=96)), video(textured(3, 100))]
     model = run(tiny_config(), videos, [Piece(0, 0, 20), Piece(1, 0, 20)], [Piece(0, 20, 40), Piece(1, 20, 40), Piece(2, 0, 3)])
-    assert {w[0] >= 100 for w in seen["calibrate"]} == {False}
     assert model.threshold is not None
-    assert model.threshold.normal_hours == pytest.approx(40 / 25 / 3600)  # the piece shorter than a clip does not count
+    assert model.threshold.normal_hours == pytest.approx(80 / 25 / 3600)  # the piece shorter than a clip does not count
 
 
 def test_held_out_video_is_typical_and_few_of_its_frames_alarm() -> None:

@@ -45,7 +45,7 @@ def test_what_it_learned_from() -> None:
 def test_the_alarm_and_what_it_rests_on() -> None:
     text = card(tiny_config(), facts(), THRESHOLD)
     assert f"2.345. {THRESHOLD.sentence()}" in text
-    assert "3.0 minutes of held-out normal video" in text
+    assert "3.0 minutes of normal video" in text
 
 
 def test_accuracies_stand_beside_chance() -> None:

@@ -1,0 +1,24 @@
+"""From the calibrated readouts of a frame to its score: one rule, fixed in advance, with nothing fitted on test video."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+
+
+def squash(z: Values) -> Values:
+    """asinh of standard deviations: linear near normal, logarithmic far out.
+
+    Readouts have very different tails, and none of them should drown the others.
+    """
+    return np.asarray(np.arcsinh(z), dtype=np.float64)
+
+
+def fuse(squashed_R: Values) -> float:
+    """Mean over the readouts of what exceeds typical normal video (0).
+
+    A readout below typical is no evidence that a frame is normal: nothing moves in a square that a crowd has fled from.
+    """
+    return float(np.maximum(squashed_R, 0.0).mean())

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from normalcy.scoring.fusion import fuse, squash
+
+
+def test_only_what_exceeds_typical_counts() -> None:
+    assert fuse(np.array([2.0, -3.0, 1.0, 0.0])) == pytest.approx(0.75)
+    assert fuse(np.array([-1.0, -2.0])) == 0.0
+
+
+def test_squash_is_linear_near_normal_and_logarithmic_far_out() -> None:
+    np.testing.assert_allclose(squash(np.array([-0.01, 0.0, 0.01])), [-0.01, 0.0, 0.01], atol=1e-6)
+    far = squash(np.array([100.0, 1000.0]))
+    assert far[1] - far[0] == pytest.approx(np.log(10.0), abs=1e-3)
