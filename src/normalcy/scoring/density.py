@@ -17,7 +17,7 @@ from normalcy.scoring.place import Moments, zones
 MAX_SAMPLES = 20_000
 """Feature vectors kept per band: a correlation of 64 to 1024 dimensions does not gain from more."""
 MAX_FLOATS = 20_000_000
-"""Numbers that one density keeps, so that a long video with wide features stays within memory. Calibration fits six at a time."""
+"""Numbers that one density keeps, so that a long video with wide features stays within memory. Calibration fits six at once."""
 PRIOR = 200.0
 """Feature vectors of its band that a zone's mean and spread are mixed with."""
 
