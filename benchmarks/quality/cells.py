@@ -196,7 +196,8 @@ def _network_key(job: Job, device: str) -> str:
 def _beside_key(job: Job, protocol: Protocol) -> str:
     """Digest of what decides the baselines."""
     labels = {v.name: zlib.crc32(v.labels().tobytes()) for v in job.data.test}
-    videos = [[v.name, stamp(v.ref)["bytes"]] for v in (*job.data.train, *job.data.test)]
+    videos = [[v.name, stamp(v.ref)["bytes"]] for v in job.data.train]
+    videos += [[v.name, stamp(v.ref)["bytes"]] for v in job.data.test]
     post = [protocol.words, protocol.smoothing, dict(protocol.sigma or {})]
     return _digest([job.dataset, clips_by_part(job.dataset, list(labels)), labels, videos, post, source.baseline_code()])
 
