@@ -24,7 +24,7 @@ from normalcy.objects.level import ObjectLevel
 from normalcy.objects.model import ObjectModel
 from normalcy.objects.scorer import ObjectScorer
 from normalcy.scoring.model import Model
-from normalcy.scoring.scorer import Scorer
+from normalcy.scoring.scorer import Scorer, score_all
 from normalcy.scoring.threshold import fit_threshold
 from normalcy.training.callbacks import Progress as FitProgress
 from normalcy.training.feed import Sampler
@@ -159,12 +159,9 @@ class _BothLevel(FrameLevel):
 
 
 def _score(model: FusedModel, ref: VideoRef, info: VideoInfo, p: Piece) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(score, time) of a held-out piece, by the very path that test video takes."""
+    """(score, time) of a held-out piece."""
     boxes = boxes_of(ref, build_detector(model.objects.cfg.objects))[p.start : p.stop]
     scorer = FusedScorer(model, info.width, info.height, info.fps, info.name, boxes=boxes)
-    scores = []
     with VideoReader(ref, scorer.size) as reader:
-        for frame in itertools.islice(reader, p.start, p.stop):
-            scores += scorer.push(Frame(frame.index - p.start, frame.time_s, frame.image))
-    scores += scorer.finish()
-    return np.array([s.score for s in scores]), np.array([s.time_s for s in scores])
+        piece = itertools.islice(reader, p.start, p.stop)
+        return score_all(scorer, (Frame(f.index - p.start, f.time_s, f.image) for f in piece))

@@ -21,6 +21,7 @@ from normalcy.objects.model import ObjectModel, Regions, Seen, clip_frames, regi
 from normalcy.objects.sampler import Piece, TubeSampler
 from normalcy.objects.scorer import ObjectScorer
 from normalcy.objects.tracks import along, track
+from normalcy.scoring.scorer import score_all
 from normalcy.scoring.threshold import fit_threshold
 from normalcy.types import Frame
 from normalcy.video.cache import CachedVideo
@@ -137,14 +138,11 @@ class ObjectLevel:
         return Seen(np.concatenate(raw), [r.boxes for r in regions], size, fps)
 
     def score(self, model: ObjectModel, v: CachedVideo, p: Piece) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(score, time) of a held-out piece, by the very path that test video takes."""
+        """(score, time) of a held-out piece."""
         boxes = self.boxes[p.video][p.start : p.stop]
         scorer = ObjectScorer(model, v.info.width, v.info.height, v.info.fps, v.info.name, boxes=boxes)
-        scores = []
-        for i in range(p.start, p.stop):
-            scores += scorer.push(Frame(i - p.start, float(v.time_s[i] - v.time_s[p.start]), np.asarray(v.frames[i])))
-        scores += scorer.finish()
-        return np.array([s.score for s in scores]), np.array([s.time_s for s in scores])
+        at, times = range(p.start, p.stop), v.time_s - v.time_s[p.start]
+        return score_all(scorer, (Frame(i - p.start, float(times[i]), np.asarray(v.frames[i])) for i in at))
 
 
 def _frame_size(v: CachedVideo) -> tuple[int, int]:

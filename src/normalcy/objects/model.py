@@ -25,6 +25,8 @@ from normalcy.objects.memory import Memory
 from normalcy.objects.readouts import FlowReadout, ObjectClips, ObjectReadout, TaskReadout, TubeDensity, Values, readout_names
 from normalcy.objects.sampler import teacher_of
 from normalcy.objects.tubes import cut, cut_tracked
+from normalcy.scoring.fusion import fuse, squash
+from normalcy.scoring.normal import centre_and_scale
 from normalcy.scoring.place import Moments
 from normalcy.scoring.threshold import Threshold
 from normalcy.scoring.windows import Windows
@@ -72,15 +74,14 @@ class Seen:
 def fused(z_NR: Values, names: Sequence[str]) -> Values:
     """(N,) mean over tasks, density and flow of what asinh(z) exceeds 0 by; the tasks have one voice together, their mean.
 
-    asinh is linear near normal and logarithmic far out. What lies below typical is no evidence that an object is normal: one
-    that hardly moves may be what should not be there. No weight is fitted.
+    The rule of normalcy.scoring.fusion, twice: that an object hardly moves, for one, is no evidence that it is normal.
     """
-    above = np.maximum(np.arcsinh(z_NR), 0.0)
+    values = squash(z_NR)
     tasks = [i for i, n in enumerate(names) if n in TASKS]
-    voices = [above[:, i] for i in range(len(names)) if i not in tasks]
+    voices = [values[:, i] for i in range(len(names)) if i not in tasks]
     if tasks:
-        voices.append(above[:, tasks].mean(axis=1))
-    return np.asarray(np.mean(voices, axis=0))
+        voices.append(fuse(values[:, tasks]))
+    return fuse(np.stack(voices, axis=1))
 
 
 class ObjectModel:
@@ -196,7 +197,7 @@ class ObjectModel:
             fitted.append(moments.shrunk(self.cfg.scoring.bands, sizes, SHRINK))
         self.mean_RZ, self.spread_RZ = (np.concatenate(part) for part in zip(*fitted, strict=True))
         tops = np.stack([self._highest(z) for s in found for z in self._averaged(s) if len(z)])
-        centre, scale = zip(*(_usual(v) for v in tops.T), strict=True)
+        centre, scale = zip(*map(centre_and_scale, tops.T), strict=True)
         self.centre_R, self.scale_R = np.array(centre), np.array(scale)
         self.map_scale = max(float(np.quantile(tops[:, -1], 0.99)), 1e-3)
 
@@ -290,13 +291,6 @@ def together(motion: Sequence[ObjectMotion]) -> ObjectMotion:
 def clip_frames(at: int, length: int, step: int) -> NDArray[np.int64]:
     """(T,) frames of the clip whose middle frame is ``at``."""
     return continuous(at - length // 2 * step, length, step)
-
-
-def _usual(v: Values) -> tuple[float, float]:
-    """Median, and the standard deviation that the quartiles tell, never under a third of the plain one: a few odd frames
-    should not decide it, nor a value that is nearly constant."""
-    q1, median, q3 = np.quantile(v, [0.25, 0.5, 0.75])
-    return float(median), float(max((q3 - q1) / 1.349, v.std() / 3.0, 1e-6))
 
 
 def _side(xyxy_N4: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

@@ -6,6 +6,8 @@ correlation) is kept per band of rows, which sees far more video than a zone doe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -97,6 +99,15 @@ class PlaceGaussian:
         whiten_bDE = torch.from_numpy(np.stack(whites).astype(np.float32))
         mean_ZD, spread_ZD = (torch.from_numpy(np.ascontiguousarray(a.T)) for a in (mean_DZ, spread_DZ))
         return cls(mean_ZD, spread_ZD, whiten_bDE)
+
+    def state(self) -> dict[str, NDArray[np.float32]]:
+        """What was fitted, for the model folder."""
+        return {"mean": self.mean_ZD.numpy(), "spread": self.spread_ZD.numpy(), "whiten": self.whiten_bDE.numpy()}
+
+    @classmethod
+    def from_state(cls, arrays: Mapping[str, NDArray[np.float32]]) -> PlaceGaussian:
+        """The reverse of state(). Raises KeyError for what is missing."""
+        return cls(*(torch.from_numpy(np.array(arrays[k])) for k in ("mean", "spread", "whiten")))
 
     def distance(self, f_BDhw: Tensor) -> Tensor:
         """(B, D, h, w) -> (B, h, w), about 1 for features like those of the fitted video at the same place."""

@@ -16,9 +16,9 @@ def squash(z: Values) -> Values:
     return np.asarray(np.arcsinh(z), dtype=np.float64)
 
 
-def fuse(squashed_R: Values) -> float:
-    """Mean over the readouts of what exceeds typical normal video (0).
+def fuse(squashed_R: Values) -> Values:
+    """Mean over the readouts, (..., R) -> (...), of what exceeds typical normal video (0).
 
     A readout below typical is no evidence that a frame is normal: nothing moves in a square that a crowd has fled from.
     """
-    return float(np.maximum(squashed_R, 0.0).mean())
+    return np.asarray(np.maximum(squashed_R, 0.0).mean(axis=-1))

@@ -171,11 +171,10 @@ class Density(_Plain):
         return self._gaussian.distance(self.features(w)).unsqueeze(1)
 
     def state(self) -> Arrays:
-        g = self._gaussian
-        return {} if g is None else {"mean": g.mean_ZD.numpy(), "spread": g.spread_ZD.numpy(), "whiten": g.whiten_bDE.numpy()}
+        return {} if self._gaussian is None else self._gaussian.state()
 
     def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-        self._gaussian = PlaceGaussian(*(torch.from_numpy(np.array(arrays[k])) for k in ("mean", "spread", "whiten")))
+        self._gaussian = PlaceGaussian.from_state(arrays)
 
 
 class FrameDensity(Density):

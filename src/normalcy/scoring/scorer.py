@@ -7,7 +7,9 @@ interpolated, those before the first and after the last centre hold the nearest 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -164,7 +166,7 @@ class Scorer:
 
     def _fuse(self, row: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """(frame score, value of each readout) from the values of one frame."""
-        return fuse(row), row
+        return float(fuse(row)), row
 
     def _min_max(self) -> list[FrameScore]:
         """Eq. 11: each readout between its lowest and highest value in this video (the paper's protocol)."""
@@ -176,3 +178,16 @@ class Scorer:
             replace(s, score=float(r.mean()), readouts=dict(zip(names, map(float, r), strict=True)))
             for (s, _), r in zip(self._held, rows, strict=True)
         ]
+
+
+class Pushed(Protocol):
+    """A scorer of any level."""
+
+    def push(self, frame: Frame) -> list[FrameScore]: ...
+    def finish(self) -> list[FrameScore]: ...
+
+
+def score_all(scorer: Pushed, frames: Iterable[Frame]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(score (N,), time_s (N,)) of N frames from beginning to end, by the very path that test video takes."""
+    scores = [s for frame in frames for s in scorer.push(frame)] + scorer.finish()
+    return np.array([s.score for s in scores]), np.array([s.time_s for s in scores])

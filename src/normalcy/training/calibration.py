@@ -14,7 +14,7 @@ from normalcy.nn.build import Network
 from normalcy.scoring.model import Model, calibrate_folds
 from normalcy.scoring.normal import Raw
 from normalcy.scoring.scene import MAX_SCENES, group, signature
-from normalcy.scoring.scorer import Scorer
+from normalcy.scoring.scorer import Scorer, score_all
 from normalcy.scoring.threshold import fit_threshold
 from normalcy.scoring.windows import Windows
 from normalcy.training.callbacks import Progress
@@ -121,10 +121,7 @@ class _Run:
 
 
 def _score(model: Model, video: CachedVideo, p: Piece) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(score, time) of a held-out piece, by the very path that test video takes."""
+    """(score, time) of a piece."""
     scorer = Scorer(model, video.info.width, video.info.height, video.info.fps, video.info.name)
-    scores = []
-    for i in range(p.start, p.stop):
-        scores += scorer.push(Frame(i - p.start, float(video.time_s[i] - video.time_s[p.start]), video.frames[i]))
-    scores += scorer.finish()
-    return np.array([s.score for s in scores]), np.array([s.time_s for s in scores])
+    times = video.time_s - video.time_s[p.start]
+    return score_all(scorer, (Frame(i - p.start, float(times[i]), video.frames[i]) for i in range(p.start, p.stop)))
