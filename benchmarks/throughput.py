@@ -30,12 +30,12 @@ from numpy.typing import NDArray
 from normalcy.clips.sampling import sliding, span, step_at
 from normalcy.config import Config, load_config
 from normalcy.data.clips import ClipSampler
-from normalcy.data.split import Piece
 from normalcy.nn.build import Network, channels_last
 from normalcy.scoring.model import Model
 from normalcy.scoring.scorer import Scorer
 from normalcy.training.feed import Feed
 from normalcy.training.tasks import ProxyTask
+from normalcy.types import Piece
 from normalcy.video.reader import VideoReader, probe, working_size
 from normalcy.video.writer import VideoWriter
 from normalcy.virtual.generate import Scenario

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,19 @@ class VideoInfo:
     """Frame count where it is known without decoding (frame folders), else None."""
     rotation: int = 0
     """Degrees clockwise that the reader turns the picture by, from the container's metadata."""
+
+
+class Piece(NamedTuple):
+    """Frames start (inclusive) to stop (exclusive) of one training video of many, and the step its clips are read with."""
+
+    video: int
+    start: int
+    stop: int
+    step: int = 1
+
+    @property
+    def frames(self) -> int:
+        return self.stop - self.start
 
 
 @dataclass(frozen=True, slots=True)

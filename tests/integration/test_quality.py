@@ -14,6 +14,7 @@ import pytest
 
 from layouts import make_folder
 from normalcy.errors import ConfigError, DataError
+from normalcy.scoring.material import Material
 from quality import bench, cells, source
 from quality.bench import Order, Variant
 from quality.rows import Cell, Results, read
@@ -222,8 +223,8 @@ def test_what_cannot_be_is_left_out_with_the_reason(root: Path, tmp_path: Path) 
 def test_calibration_that_fails_does_not_cost_the_training(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from normalcy.training import level
 
-    def breaks(self: object, network: object, cfg: object, videos: object, a: object, b: object, progress: object) -> object:
-        progress("density", 0, 1, {})  # type: ignore[operator]
+    def breaks(self: object, network: object, m: Material) -> object:
+        m.tell("density", 0, 1)
         raise DataError("calibration is broken")
 
     with monkeypatch.context() as patch:

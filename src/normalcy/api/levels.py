@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from normalcy.api import Progress
 from normalcy.clips.sampling import span
 from normalcy.config import OBJECT_TASKS, Config
-from normalcy.data.split import Piece
 from normalcy.errors import UsageError
 from normalcy.nn.build import Network, channels_last
 from normalcy.nn.bundle import CONFIG, Bundle, load_bundle
@@ -23,15 +22,13 @@ from normalcy.objects.fused import FusedModel, FusedScorer
 from normalcy.objects.level import ObjectLevel
 from normalcy.objects.model import ObjectModel
 from normalcy.objects.scorer import ObjectScorer
+from normalcy.scoring.material import Material
 from normalcy.scoring.model import Model
 from normalcy.scoring.scorer import Scorer, score_all
 from normalcy.scoring.threshold import fit_threshold
-from normalcy.training.callbacks import Progress as FitProgress
-from normalcy.training.feed import Sampler
 from normalcy.training.level import FrameLevel
 from normalcy.training.run import TrainResult, fit
-from normalcy.types import Frame, VideoInfo
-from normalcy.video.cache import CachedVideo
+from normalcy.types import Frame, Piece, VideoInfo
 from normalcy.video.reader import VideoReader
 from normalcy.video.source import VideoRef
 
@@ -121,39 +118,18 @@ class _BothLevel(FrameLevel):
 
     def __init__(self, inner: Path) -> None:
         self._inner = inner
-        self._refs: Sequence[VideoRef] = ()
 
-    def samplers(
-        self,
-        refs: Sequence[VideoRef],
-        videos: Sequence[CachedVideo],
-        fit_on: Sequence[Piece],
-        held: Sequence[Piece],
-        cfg: Config,
-        progress: FitProgress | None,
-    ) -> tuple[Sampler, Sampler]:
-        self._refs = refs
-        return super().samplers(refs, videos, fit_on, held, cfg, progress)
-
-    def calibrate(
-        self,
-        network: Network,
-        cfg: Config,
-        videos: Sequence[CachedVideo],
-        fit_on: Sequence[Piece],
-        held: Sequence[Piece],
-        progress: FitProgress | None,
-    ) -> Model:
-        frame = super().calibrate(network, cfg, videos, fit_on, held, progress)
+    def calibrate(self, network: Network, m: Material) -> Model:
+        frame = super().calibrate(network, m)
+        cfg, held = m.cfg, m.held
         assert isinstance(frame, Model)
         bundle = load_bundle(self._inner, frame.device)
         model = FusedModel(frame, _objects(bundle))
         scored = []
         for i, p in enumerate(held):
             if p.frames >= span(cfg.clip.length, p.step):
-                scored.append(_score(model, self._refs[p.video], videos[p.video].info, p))
-            if progress is not None:
-                progress("threshold of both", i + 1, len(held), {})
+                scored.append(_score(model, m.refs[p.video], m.videos[p.video].info, p))
+            m.tell("threshold of both", i + 1, len(held))
         frame.threshold = fit_threshold(scored, cfg.alarm.budget_per_hour, cfg.alarm.merge_s)
         return frame
 

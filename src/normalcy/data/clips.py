@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from normalcy.clips.sampling import continuous, sample_pair, span
 from normalcy.config import ClipConfig
-from normalcy.data.split import Piece
 from normalcy.errors import TrainingError
+from normalcy.types import Piece
 
 BLOCK = 8
 """Motion is kept as a mean per block of 8 x 8 pixels."""

@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import NamedTuple
 
 from normalcy.clips.sampling import span
 from normalcy.errors import TrainingError
-
-
-class Piece(NamedTuple):
-    """Frames start (inclusive) to stop (exclusive) of one training video, and the step its clips are read with."""
-
-    video: int
-    start: int
-    stop: int
-    step: int = 1
-
-    @property
-    def frames(self) -> int:
-        return self.stop - self.start
+from normalcy.types import Piece
 
 
 def split(
@@ -60,31 +46,3 @@ def split(
             f"at least {need}, are needed to learn from one part and calibrate on the other"
         )
     return fit, held
-
-
-FOLDS = 5
-"""Parts of a cross-validation over normal video."""
-
-
-def joined(pieces: Sequence[Piece]) -> list[Piece]:
-    """One piece for each video, from the first to the last frame of its pieces."""
-    out: dict[int, Piece] = {}
-    for p in sorted(pieces):
-        start = out[p.video].start if p.video in out else p.start
-        out[p.video] = Piece(p.video, start, max(p.stop, out[p.video].stop) if p.video in out else p.stop, p.step)
-    return list(out.values())
-
-
-def folds(pieces: Sequence[Piece], length: int) -> list[list[Piece]]:
-    """Divide pieces of different videos for a cross-validation: into FOLDS parts, or as many as there are.
-
-    Videos stay whole, since the end of a video resembles its beginning. A single one is cut into equal stretches that hold
-    two clips of ``length`` frames each; too short for that, it is one part.
-    """
-    if len(pieces) == 1:
-        (p,) = pieces
-        parts = max(1, min(FOLDS, p.frames // (2 * span(length, p.step))))
-        cuts = [p.start + p.frames * i // parts for i in range(parts + 1)]
-        return [[Piece(p.video, a, b, p.step)] for a, b in pairwise(cuts)]
-    parts = min(FOLDS, len(pieces))
-    return [list(pieces[i::parts]) for i in range(parts)]

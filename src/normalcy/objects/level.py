@@ -5,7 +5,7 @@ Plugs into normalcy.training.run.fit as its ``level``; nothing below knows of it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +18,18 @@ from normalcy.objects.boxes import Boxes
 from normalcy.objects.cache import boxes_of
 from normalcy.objects.detect import build_detector
 from normalcy.objects.model import ObjectModel, Regions, Seen, clip_frames, region_size
-from normalcy.objects.sampler import Piece, TubeSampler
+from normalcy.objects.sampler import TubeSampler
 from normalcy.objects.scorer import ObjectScorer
 from normalcy.objects.tracks import along, track
+from normalcy.scoring.crossfit import ScoreOfFrames
+from normalcy.scoring.material import Material
 from normalcy.scoring.scorer import score_all
 from normalcy.scoring.threshold import fit_threshold
-from normalcy.types import Frame
+from normalcy.types import Piece
 from normalcy.video.cache import CachedVideo
-from normalcy.video.source import VideoRef
 
 MAX_OBJECTS = 6000
 """Objects that statistics are fitted on; frames of longer video are thinned evenly."""
-Progress = Callable[[str, int, int, Mapping[str, float]], None]
 
 
 class ObjectLevel:
@@ -47,27 +47,19 @@ class ObjectLevel:
         """(width, height) of the frames that crops are cut from."""
         return region_size(width, height, cfg)
 
-    def samplers(
-        self,
-        refs: Sequence[VideoRef],
-        videos: Sequence[CachedVideo],
-        fit_on: Sequence[Piece],
-        held: Sequence[Piece],
-        cfg: Config,
-        progress: Progress | None,
-    ) -> tuple[TubeSampler, TubeSampler]:
+    def samplers(self, m: Material) -> tuple[TubeSampler, TubeSampler]:
         """Find the boxes (or read them from the cache); then see normalcy.training.level.Level."""
+        cfg, videos = m.cfg, m.videos
         detector = build_detector(cfg.objects)
         self.boxes = []
-        for i, (ref, v) in enumerate(zip(refs, videos, strict=True)):
+        for i, (ref, v) in enumerate(zip(m.refs, videos, strict=True)):
             found = boxes_of(ref, detector)
             if len(found) != len(v):
                 raise TrainingError(
                     f"{ref.path}: has {len(v)} frames, and boxes for {len(found)}; clear the cache and run again"
                 )
             self.boxes.append(found)
-            if progress is not None:
-                progress("detect", i + 1, len(refs), {})
+            m.tell("detect", i + 1, len(m.refs))
         frames = [v.frames for v in videos]
         self._small = [
             [b.scaled(*_shrink(v)).within(*_frame_size(v)) for b in bs] for v, bs in zip(videos, self.boxes, strict=True)
@@ -75,43 +67,33 @@ class ObjectLevel:
         self._ids = None
         if cfg.objects.tracked:
             self._ids = [track(bs, v.info.fps)[0] for v, bs in zip(videos, self._small, strict=True)]
-        fit = TubeSampler(frames, self._small, fit_on, cfg, cfg.seed, self._ids)
+        fit = TubeSampler(frames, self._small, m.fit_on, cfg, cfg.seed, self._ids)
         try:
-            return fit, TubeSampler(frames, self._small, held, cfg, cfg.seed + 1, self._ids)
+            return fit, TubeSampler(frames, self._small, m.held, cfg, cfg.seed + 1, self._ids)
         except TrainingError:  # few objects: the validation figures are then of the part that was learned from
-            return fit, TubeSampler(frames, self._small, fit_on, cfg, cfg.seed + 1, self._ids)
+            return fit, TubeSampler(frames, self._small, m.fit_on, cfg, cfg.seed + 1, self._ids)
 
-    def calibrate(
-        self,
-        network: Network,
-        cfg: Config,
-        videos: Sequence[CachedVideo],
-        fit_on: Sequence[Piece],
-        held: Sequence[Piece],
-        progress: Progress | None,
-    ) -> ObjectModel:
+    def calibrate(self, network: Network, m: Material) -> ObjectModel:
         """Densities on the objects of the training part, statistics and threshold on those of the held-out part."""
+        cfg, videos, fit_on, held = m.cfg, m.videos, m.fit_on, m.held
         model = ObjectModel(cfg, network)
         model.trained_fps = float(np.median([v.info.fps for v in videos]))
         for i, p in enumerate(fit_on):
             regions = self._regions(model, videos[p.video], p, self._thin(fit_on, cfg))
             for clips in model.batches(regions, _frame_size(videos[p.video])):
                 model.observe(clips)
-            if progress is not None:
-                progress("density", i + 1, len(fit_on), {})
+            m.tell("density", i + 1, len(fit_on))
         model.fit()
         seen = []
         for i, p in enumerate(held):
             seen.append(self._seen(model, videos[p.video], p, self._thin(held, cfg)))
-            if progress is not None:
-                progress("calibrate", i + 1, len(held), {})
+            m.tell("calibrate", i + 1, len(held))
         model.calibrate(seen)
         scored = []
         for i, p in enumerate(held):
             if p.stop - p.start >= span(cfg.clip.length, p.step):
-                scored.append(self.score(model, videos[p.video], p))
-            if progress is not None:
-                progress("threshold", i + 1, len(held), {})
+                scored.append(self.score(model, m, p))
+            m.tell("threshold", i + 1, len(held))
         model.threshold = fit_threshold(scored, cfg.alarm.budget_per_hour, cfg.alarm.merge_s)
         return model
 
@@ -137,12 +119,12 @@ class ObjectLevel:
         fps = video.info.fps / (model.cfg.objects.stride * p.step * thin)
         return Seen(np.concatenate(raw), [r.boxes for r in regions], size, fps)
 
-    def score(self, model: ObjectModel, v: CachedVideo, p: Piece) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(score, time) of a held-out piece."""
+    def score(self, model: ObjectModel, m: Material, p: Piece) -> ScoreOfFrames:
+        """Score a piece as new video is scored."""
+        v = m.videos[p.video]
         boxes = self.boxes[p.video][p.start : p.stop]
         scorer = ObjectScorer(model, v.info.width, v.info.height, v.info.fps, v.info.name, boxes=boxes)
-        at, times = range(p.start, p.stop), v.time_s - v.time_s[p.start]
-        return score_all(scorer, (Frame(i - p.start, float(times[i]), np.asarray(v.frames[i])) for i in at))
+        return score_all(scorer, m.frames(p))
 
 
 def _frame_size(v: CachedVideo) -> tuple[int, int]:

@@ -6,7 +6,7 @@ As normalcy.data.clips.ClipSampler: every batch is a function of (seed, step) al
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,24 +18,12 @@ from normalcy.errors import TrainingError
 from normalcy.objects.boxes import Boxes
 from normalcy.objects.tracks import along
 from normalcy.objects.tubes import cut, cut_tracked
+from normalcy.types import Piece
 
 MAX_OBJECTS = 200_000
 """Boxes that are drawn from; of more an even share is kept."""
 LARGEST_GAP = 4
 """Steps between two frames of an irregular clip: 1 to 4, as in [11]."""
-
-
-class Piece(Protocol):
-    """Frames start (inclusive) to stop (exclusive) of one video, and the step its clips are read with (data.split.Piece)."""
-
-    @property
-    def video(self) -> int: ...
-    @property
-    def start(self) -> int: ...
-    @property
-    def stop(self) -> int: ...
-    @property
-    def step(self) -> int: ...
 
 
 class TubeBatch(NamedTuple):

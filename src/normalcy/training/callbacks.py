@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -13,9 +12,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from normalcy.errors import OutputError
-
-Progress = Callable[[str, int, int, Mapping[str, float]], None]
-"""Called with (stage, done, total, latest figures)."""
+from normalcy.scoring.material import Progress
 
 
 class Checkpoints(Callback):

@@ -6,20 +6,16 @@ network is calibrated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 from normalcy.config import Config
 from normalcy.data.clips import ClipSampler
-from normalcy.data.split import Piece
 from normalcy.nn.build import Network
+from normalcy.scoring.material import Material
 from normalcy.scoring.threshold import Threshold
 from normalcy.training.calibration import calibrate
-from normalcy.training.callbacks import Progress
 from normalcy.training.feed import Sampler
-from normalcy.video.cache import CachedVideo
 from normalcy.video.reader import working_size
-from normalcy.video.source import VideoRef
 
 
 class Calibrated(Protocol):
@@ -39,28 +35,11 @@ class Level(Protocol):
         """(width, height) that a video of this size is decoded to."""
         ...
 
-    def samplers(
-        self,
-        refs: Sequence[VideoRef],
-        videos: Sequence[CachedVideo],
-        fit_on: Sequence[Piece],
-        held: Sequence[Piece],
-        cfg: Config,
-        progress: Progress | None,
-    ) -> tuple[Sampler, Sampler]:
-        """(training, validation) batches. refs: the videos' sources, one for each. Raises TrainingError where nothing can be
-        drawn."""
+    def samplers(self, m: Material) -> tuple[Sampler, Sampler]:
+        """(training, validation) batches. Raises TrainingError where nothing can be drawn."""
         ...
 
-    def calibrate(
-        self,
-        network: Network,
-        cfg: Config,
-        videos: Sequence[CachedVideo],
-        fit_on: Sequence[Piece],
-        held: Sequence[Piece],
-        progress: Progress | None,
-    ) -> Calibrated:
+    def calibrate(self, network: Network, m: Material) -> Calibrated:
         """The trained network, calibrated on normal video."""
         ...
 
@@ -71,26 +50,10 @@ class FrameLevel:
     def size(self, width: int, height: int, cfg: Config) -> tuple[int, int]:
         return working_size(width, height, cfg.input)
 
-    def samplers(
-        self,
-        refs: Sequence[VideoRef],
-        videos: Sequence[CachedVideo],
-        fit_on: Sequence[Piece],
-        held: Sequence[Piece],
-        cfg: Config,
-        progress: Progress | None,
-    ) -> tuple[Sampler, Sampler]:
-        frames = [v.frames for v in videos]
-        fit = ClipSampler(frames, fit_on, cfg.clip, cfg.train.crop, cfg.seed)
-        return fit, ClipSampler(frames, held, cfg.clip, cfg.train.crop, cfg.seed + 1)
+    def samplers(self, m: Material) -> tuple[Sampler, Sampler]:
+        cfg, frames = m.cfg, [v.frames for v in m.videos]
+        fit = ClipSampler(frames, m.fit_on, cfg.clip, cfg.train.crop, cfg.seed)
+        return fit, ClipSampler(frames, m.held, cfg.clip, cfg.train.crop, cfg.seed + 1)
 
-    def calibrate(
-        self,
-        network: Network,
-        cfg: Config,
-        videos: Sequence[CachedVideo],
-        fit_on: Sequence[Piece],
-        held: Sequence[Piece],
-        progress: Progress | None,
-    ) -> Calibrated:
-        return calibrate(network, cfg, videos, fit_on, held, progress)
+    def calibrate(self, network: Network, m: Material) -> Calibrated:
+        return calibrate(network, m)

@@ -18,19 +18,21 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 
 from normalcy.clips.sampling import step_at
 from normalcy.config import Config
-from normalcy.data.split import Piece, split
+from normalcy.data.split import split
 from normalcy.errors import ConfigError, NormalcyError, OutputError, TrainingError, UsageError
 from normalcy.nn.build import Network, channels_last
 from normalcy.nn.bundle import CONFIG, save_bundle
 from normalcy.nn.device import pick_device
 from normalcy.nn.files import write_files
 from normalcy.nn.weights import load_kinetics
-from normalcy.training.callbacks import Checkpoints, Progress, Reporter
+from normalcy.scoring.material import Material, Progress
+from normalcy.training.callbacks import Checkpoints, Reporter
 from normalcy.training.card import card
 from normalcy.training.feed import Feed, Sampler, loader
 from normalcy.training.level import FrameLevel, Level
 from normalcy.training.precision import choose_precision
 from normalcy.training.tasks import DecoderTask, ProxyTask, _Task
+from normalcy.types import Piece
 from normalcy.video.cache import CachedVideo, open_cache
 from normalcy.video.reader import probe
 from normalcy.video.source import VideoRef
@@ -88,7 +90,8 @@ def fit(
     try:
         refs, videos, failed = _decode(refs, cfg, level, progress)
         fit_on, held = _divide(videos, cfg)
-        samplers = level.samplers(refs, videos, fit_on, held, cfg, progress)
+        material = Material(refs, videos, fit_on, held, cfg, progress)
+        samplers = level.samplers(material)
     except BaseException:
         _take_back(out)
         raise
@@ -110,7 +113,7 @@ def fit(
             stages.run("decoder", DecoderTask(network), cfg.decoder.steps, cfg.decoder.batch)
             clock.lap("decoder")
 
-    model = level.calibrate(network.to(where).eval(), cfg, videos, fit_on, held, progress)
+    model = level.calibrate(network.to(where).eval(), material)
     clock.lap("calibrate")
     arrays, scalars = model.state()
     facts = {

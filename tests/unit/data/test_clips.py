@@ -5,8 +5,8 @@ import pytest
 
 from normalcy.config import ClipConfig
 from normalcy.data.clips import ClipSampler
-from normalcy.data.split import Piece
 from normalcy.errors import TrainingError
+from normalcy.types import Piece
 
 
 def counting_video(n: int, h: int = 48, w: int = 64) -> np.ndarray:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from normalcy.config import Config, load_config
-from normalcy.data.split import Piece
 from normalcy.errors import TrainingError
 from normalcy.objects.boxes import Boxes
 from normalcy.objects.sampler import TubeSampler, teacher_of
 from normalcy.objects.tracks import track
 from normalcy.objects.tubes import cut
+from normalcy.types import Piece
 from objects_help import boxes
 
 T, SIDE, STEP = 5, 16, 2

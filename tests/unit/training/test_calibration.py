@@ -11,15 +11,15 @@ import pytest
 
 from made_models import square_frames, tiny_config, tiny_network
 from normalcy.config import Config
-from normalcy.data.split import Piece
 from normalcy.errors import TrainingError
+from normalcy.scoring.material import Material
 from normalcy.scoring.model import Model
 from normalcy.scoring.normal import Raw
 from normalcy.scoring.scorer import Scorer
 from normalcy.scoring.windows import Windows
 from normalcy.training import calibration
 from normalcy.training.calibration import calibrate
-from normalcy.types import Frame, VideoInfo
+from normalcy.types import Frame, Piece, VideoInfo
 from normalcy.video.cache import CachedVideo
 
 
@@ -30,7 +30,7 @@ def video(images: np.ndarray, fps: float = 25.0, name: str = "v") -> CachedVideo
 
 
 def run(cfg: Config, videos: list[CachedVideo], fit: list[Piece], held: list[Piece], **kwargs: Any) -> Model:
-    return calibrate(tiny_network(cfg), cfg, videos, fit, held, **kwargs)
+    return calibrate(tiny_network(cfg), Material([], videos, fit, held, cfg, **kwargs))
 
 
 class Seen:

@@ -11,9 +11,9 @@ import torch
 
 from made_models import square_frames, tiny_config
 from normalcy.data.clips import ClipSampler
-from normalcy.data.split import Piece
 from normalcy.training.feed import Feed, loader
 from normalcy.training.tasks import Batch
+from normalcy.types import Piece
 
 
 def feed(first: int = 0, stop: int = 7, seed: int = 0) -> Feed:

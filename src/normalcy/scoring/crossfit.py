@@ -1,0 +1,114 @@
+"""Cross-validation over normal video, the same at every level: what a piece of it is measured with was fitted on the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from normalcy.clips.sampling import span
+from normalcy.scoring.material import Material
+from normalcy.scoring.scene import MAX_SCENES, Signature, group, signature
+from normalcy.scoring.threshold import Threshold, fit_threshold
+from normalcy.types import Piece
+
+FOLDS = 5
+"""Parts of a cross-validation over normal video."""
+MAX_SCORED = 100_000
+"""Frames, about, that the threshold is measured on: an hour of video. Of more, an even choice of whole pieces."""
+BACKGROUND_FRAMES = 50
+"""Frames that a video's background is the median of."""
+
+Parts = Sequence[Sequence[Piece]]
+"""Pieces of normal video, by fold."""
+ScoreOfFrames = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""(score (N,), time_s (N,)) of the frames of a piece."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which normal video is put to the test together."""
+
+    parts: Parts
+    """All of it, in folds."""
+    scenes: Sequence[tuple[Signature, Parts]]
+    """Background of each scene, and its own video in folds; none where there is a single scene."""
+
+
+class Calibrated(Protocol):
+    """A model of normal."""
+
+    scenes: list[tuple[Signature, Self]]
+
+
+M = TypeVar("M", bound=Calibrated)
+N = TypeVar("N")
+
+
+def plan_of(m: Material) -> Plan:
+    """Folds of all video, and of each scene's where the videos show several, told apart by their background."""
+    length = m.cfg.clip.length
+    pieces = joined([p for p in (*m.fit_on, *m.held) if p.frames >= span(length, p.step)])
+    frames = [m.videos[p.video].frames for p in pieces]
+    backgrounds = [signature(f[:: max(1, len(f) // BACKGROUND_FRAMES)]) for f in frames]
+    scene_of = group(backgrounds)
+    scenes = []
+    if 1 < len(set(scene_of)) <= MAX_SCENES:
+        for scene in dict.fromkeys(scene_of):
+            own = [i for i, s in enumerate(scene_of) if s == scene]
+            scenes.append((backgrounds[own[0]], folds([pieces[i] for i in own], length)))
+    return Plan(folds(pieces, length), scenes)
+
+
+def cross_fit(plan: Plan, fit: Callable[[Parts, str], tuple[M, list[tuple[M, Piece]]]]) -> tuple[M, list[tuple[M, Piece]]]:
+    """(model of all normal video with one of each scene beside it, each piece with the model to test it by).
+
+    fit: (folds, words for progress) -> the same of one set of folds, where a piece comes with a model that was fitted without
+    its fold. In several scenes a piece comes with a model of its own scene.
+    """
+    model, tested = fit(plan.parts, "")
+    if plan.scenes:
+        tested = []
+    for i, (background, parts) in enumerate(plan.scenes):
+        of_scene, more = fit(parts, f", scene {i + 1} of {len(plan.scenes)}")
+        model.scenes.append((background, of_scene))
+        tested += more
+    return model, tested
+
+
+def threshold_of(m: Material, tested: Sequence[tuple[N, Piece]], score: Callable[[N, Piece], ScoreOfFrames]) -> Threshold:
+    """The threshold that these pieces, each scored by its model, give; of very much video an even share is scored."""
+    every = -(-sum(p.frames for _, p in tested) // MAX_SCORED)
+    scored = []
+    for i, (model, p) in enumerate(tested[::every]):
+        scored.append(score(model, p))
+        m.tell("threshold", min((i + 1) * every, len(tested)), len(tested))
+    return fit_threshold(scored, m.cfg.alarm.budget_per_hour, m.cfg.alarm.merge_s)
+
+
+def joined(pieces: Sequence[Piece]) -> list[Piece]:
+    """One piece for each video, from the first to the last frame of its pieces."""
+    out: dict[int, Piece] = {}
+    for p in sorted(pieces):
+        start = out[p.video].start if p.video in out else p.start
+        out[p.video] = Piece(p.video, start, max(p.stop, out[p.video].stop) if p.video in out else p.stop, p.step)
+    return list(out.values())
+
+
+def folds(pieces: Sequence[Piece], length: int) -> list[list[Piece]]:
+    """Divide pieces of different videos for a cross-validation: into FOLDS parts, or as many as there are.
+
+    Videos stay whole, since the end of a video resembles its beginning. A single one is cut into equal stretches that hold
+    two clips of ``length`` frames each; too short for that, it is one part.
+    """
+    if len(pieces) == 1:
+        (p,) = pieces
+        parts = max(1, min(FOLDS, p.frames // (2 * span(length, p.step))))
+        cuts = [p.start + p.frames * i // parts for i in range(parts + 1)]
+        return [[Piece(p.video, a, b, p.step)] for a, b in pairwise(cuts)]
+    parts = min(FOLDS, len(pieces))
+    return [list(pieces[i::parts]) for i in range(parts)]
