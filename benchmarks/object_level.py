@@ -22,7 +22,8 @@ from normalcy.config import Config, load_config
 from normalcy.nn.build import Network
 from normalcy.objects.boxes import Boxes
 from normalcy.objects.flow import measure
-from normalcy.objects.model import ObjectModel, Seen
+from normalcy.objects.model import ObjectModel
+from normalcy.objects.normal import Seen
 from normalcy.objects.scorer import ObjectScorer
 from normalcy.objects.tubes import cut
 from normalcy.types import Frame
@@ -49,10 +50,11 @@ def random_model(cfg: Config, images: np.ndarray) -> ObjectModel:
     model = ObjectModel(cfg, Network(cfg).eval())
     t, found = cfg.clip.length, drifting(10, len(images))
     regions = [model.regions(images[i : i + t], found[i + t // 2], 1 / FPS) for i in range(0, len(images) - t, 2)]
-    for clips in model.batches(regions, (W, H)):
-        model.observe(clips)
+    looks = [model.look(clips) for clips in model.batches(regions, (W, H))]
+    for look in looks:
+        model.observe(look)
     model.fit()
-    raw = np.concatenate([model.raw(c) for c in model.batches(regions, (W, H))])
+    raw = np.concatenate([model.raw(look) for look in looks])
     model.calibrate([Seen(raw, [r.boxes for r in regions], (W, H), FPS)])
     return model
 
@@ -85,7 +87,7 @@ def measured(model: ObjectModel, images: np.ndarray, count: int) -> dict[str, fl
             with torch.inference_mode():
                 clips = model.clips([regions], (W, H))
                 for r in model.readouts[:n]:
-                    r.raw(clips)
+                    r.raw(r.look(clips))
 
         so_far = cpu_ms(first)
         out[f"readout {model.names[i]}"] = max(so_far - before, 0.0)

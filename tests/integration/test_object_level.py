@@ -7,19 +7,27 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import normalcy
-from normalcy.api import open_scorer
+from normalcy.api import levels, open_scorer
 from normalcy.api.levels import FusedModel, frame_part, load_model
 from normalcy.cli import exits
 from normalcy.cli.commands import app
 from normalcy.config import load_config
 from normalcy.errors import ConfigError, ModelError, UsageError
+from normalcy.nn.build import Network
 from normalcy.objects.files import read_objects
-from normalcy.objects.model import ObjectModel
+from normalcy.objects.folds import Looked, ObjectFolds
+from normalcy.objects.model import Looks, ObjectModel
+from normalcy.scoring.material import Material
+from normalcy.scoring.model import Model
+from normalcy.scoring.threshold import Threshold
+from normalcy.scoring.windows import Windows
+from normalcy.types import Piece
 from normalcy.video.reader import VideoReader
 from normalcy.virtual.generate import write_dataset
 
@@ -179,3 +187,54 @@ def test_the_frame_part_of_both_has_the_papers_tasks() -> None:
     assert (t.continuity, t.localisation, t.estimation, t.arrow, t.irregularity, t.middle) == (1, 1, 1, 0, 0, 0)
     kept = frame_part(load_config("tiny", sets=["level=both", "tasks.continuity=0", "tasks.arrow=1"])).tasks
     assert (kept.continuity, kept.localisation, kept.arrow) == (0, 1, 0)
+
+
+def test_the_threshold_of_both_rests_on_video_that_neither_level_was_fitted_on(
+    scene: Path, both: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(both / "objects", tmp_path / "m" / "objects")  # the object level is trained already
+    video_of: dict[object, int] = {}
+    fitted: dict[int, set[int]] = {}
+    kept: list[object] = []
+    tests: list[tuple[tuple[Model, ObjectModel], Piece]] = []
+    look, observe, observe_objects, threshold_of = ObjectFolds._look, Model.observe, ObjectModel.observe, levels.threshold_of
+    calibrate = levels._BothLevel.calibrate
+
+    def spy_calibrate(self: object, network: Network, m: Material) -> Model:
+        for i, v in enumerate(m.videos):
+            video_of.update({f.tobytes(): i for f in v.frames})
+        return calibrate(self, network, m)  # type: ignore[arg-type]
+
+    def spy_observe(self: Model, w: Windows) -> None:
+        kept.append(self)
+        fitted.setdefault(id(self), set()).update(video_of[f.numpy().tobytes()] for f in w.frames_NHWC)
+        observe(self, w)
+
+    def spy_look(self: ObjectFolds, p: Piece, thin: int) -> Looked:
+        done = look(self, p, thin)
+        kept.append(done)
+        video_of.update({id(x): p.video for x in done.looks})
+        return done
+
+    def spy_observe_objects(self: ObjectModel, looks: Looks) -> None:
+        kept.append(self)
+        fitted.setdefault(id(self), set()).add(video_of[id(looks)])
+        observe_objects(self, looks)
+
+    def spy_threshold(m: Material, tested: Any, score: Any) -> Threshold:
+        tests.extend(tested)
+        return threshold_of(m, tested, score)
+
+    monkeypatch.setattr(levels._BothLevel, "calibrate", spy_calibrate)
+    monkeypatch.setattr(Model, "observe", spy_observe)
+    monkeypatch.setattr(ObjectFolds, "_look", spy_look)
+    monkeypatch.setattr(ObjectModel, "observe", spy_observe_objects)
+    monkeypatch.setattr(levels, "threshold_of", spy_threshold)
+    out = tmp_path / "m"
+    normalcy.train(scene / "training", out, preset="tiny", level="both", sets=FEW, device="cpu", resume=True)
+    assert [p.video for _, p in tests] == [0, 1]
+    for (frame, objects), p in tests:
+        assert fitted[id(frame)] == fitted[id(objects)] == {1 - p.video}
+    model = load_model(out)
+    assert isinstance(model, FusedModel) and model.threshold is not None
+    assert model.threshold.normal_hours == pytest.approx(160 / 10 / 3600)

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from normalcy.api import Progress
-from normalcy.clips.sampling import span
 from normalcy.config import OBJECT_TASKS, Config
 from normalcy.errors import UsageError
 from normalcy.nn.build import Network, channels_last
 from normalcy.nn.bundle import CONFIG, Bundle, load_bundle
 from normalcy.objects.cache import boxes_of
 from normalcy.objects.detect import build_detector
-from normalcy.objects.fused import FusedModel, FusedScorer
+from normalcy.objects.folds import ObjectFolds
+from normalcy.objects.found import Found
+from normalcy.objects.fused import FusedModel, FusedScorer, mean
 from normalcy.objects.level import ObjectLevel
-from normalcy.objects.model import ObjectModel
+from normalcy.objects.model import ObjectModel, region_size
 from normalcy.objects.scorer import ObjectScorer
+from normalcy.scoring.crossfit import ScoreOfFrames, cross_fit, plan_of, threshold_of
 from normalcy.scoring.material import Material
 from normalcy.scoring.model import Model
-from normalcy.scoring.scorer import Scorer, score_all
-from normalcy.scoring.threshold import fit_threshold
+from normalcy.scoring.scorer import Scorer
+from normalcy.training.calibration import FrameFolds
 from normalcy.training.level import FrameLevel
 from normalcy.training.run import TrainResult, fit
-from normalcy.types import Frame, Piece, VideoInfo
-from normalcy.video.reader import VideoReader
+from normalcy.types import Piece, VideoInfo
+from normalcy.video.cache import open_cache
 from normalcy.video.source import VideoRef
 
 AnyModel = Model | ObjectModel | FusedModel
@@ -114,30 +113,31 @@ def object_part(model: ObjectModel | FusedModel) -> ObjectModel:
 
 
 class _BothLevel(FrameLevel):
-    """The frame level, with the threshold set on the fused score of the held-out video."""
+    """The frame level, with the threshold set on the fused score. inner: folder of the trained object level."""
 
     def __init__(self, inner: Path) -> None:
         self._inner = inner
 
     def calibrate(self, network: Network, m: Material) -> Model:
-        frame = super().calibrate(network, m)
-        cfg, held = m.cfg, m.held
-        assert isinstance(frame, Model)
-        bundle = load_bundle(self._inner, frame.device)
-        model = FusedModel(frame, _objects(bundle))
-        scored = []
-        for i, p in enumerate(held):
-            if p.frames >= span(cfg.clip.length, p.step):
-                scored.append(_score(model, m.refs[p.video], m.videos[p.video].info, p))
-            m.tell("threshold of both", i + 1, len(held))
-        frame.threshold = fit_threshold(scored, cfg.alarm.budget_per_hour, cfg.alarm.merge_s)
-        return frame
+        """Both levels are cross-fitted in the same folds: a piece that is scored was in neither level's statistics."""
+        plan, frames = plan_of(m), FrameFolds(network, m)
+        model, by_frames = cross_fit(plan, frames.fit)
+        bundle = load_bundle(self._inner, model.device)
+        channels_last(bundle.network)
+        inner = _decoded(m, bundle.config)
+        objects = ObjectFolds(bundle.network, inner, Found.of(replace(inner, progress=None)))
+        _, by_objects = cross_fit(plan, objects.fit)
+        tested = [((a, b), p) for (a, p), (b, _) in zip(by_frames, by_objects, strict=True)]
+
+        def score(models: tuple[Model, ObjectModel], p: Piece) -> ScoreOfFrames:
+            (a, times), (b, _) = frames.score(models[0], p), objects.score(models[1], p)
+            return mean(a, b), times
+
+        model.threshold = threshold_of(m, tested, score)
+        return model
 
 
-def _score(model: FusedModel, ref: VideoRef, info: VideoInfo, p: Piece) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(score, time) of a held-out piece."""
-    boxes = boxes_of(ref, build_detector(model.objects.cfg.objects))[p.start : p.stop]
-    scorer = FusedScorer(model, info.width, info.height, info.fps, info.name, boxes=boxes)
-    with VideoReader(ref, scorer.size) as reader:
-        piece = itertools.islice(reader, p.start, p.stop)
-        return score_all(scorer, (Frame(f.index - p.start, f.time_s, f.image) for f in piece))
+def _decoded(m: Material, cfg: Config) -> Material:
+    """The same video for the object level; it was decoded when that level was trained."""
+    videos = [open_cache(ref, region_size(v.info.width, v.info.height, cfg)) for ref, v in zip(m.refs, m.videos, strict=True)]
+    return replace(m, videos=videos, cfg=cfg)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from normalcy.config import Config
 from normalcy.objects.boxes import Boxes
@@ -22,6 +24,7 @@ from normalcy.types import Frame, FrameScore
 FRAME, OBJECTS = "frame", "objects"
 """Names of the two levels among the readouts of a fused score."""
 PREFIX = "object_"
+Score = TypeVar("Score", float, NDArray[np.float64])
 
 
 class FusedModel:
@@ -95,13 +98,18 @@ class FusedScorer:
         return [fused(first.popleft(), second.popleft()) for _ in range(min(len(first), len(second)))]
 
 
+def mean(frame: Score, objects: Score) -> Score:
+    """The score of both levels from those of each, both in asinh of standard deviations of normal video."""
+    return (frame + objects) / 2
+
+
 def fused(a: FrameScore, b: FrameScore) -> FrameScore:
-    """The mean of frame level a and object level b, both in asinh of standard deviations of normal video.
+    """Frame level a and object level b of one frame.
 
     The map is at every place the mean of the two. Objects keep the score of their level.
     """
     readouts = {FRAME: a.score, OBJECTS: b.score, **a.readouts, **{PREFIX + n: v for n, v in b.readouts.items()}}
-    out = FrameScore(a.frame, a.time_s, (a.score + b.score) / 2, readouts, None, b.objects)
+    out = FrameScore(a.frame, a.time_s, mean(a.score, b.score), readouts, None, b.objects)
     if a.map is None or b.map is None:
         return out
     h, w = b.map.shape

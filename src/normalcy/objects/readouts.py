@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,18 +41,26 @@ class ObjectClips:
 
 
 class ObjectReadout:
-    """One value per object. two_sided: unusually low is a sign too."""
+    """One value per object. two_sided: unusually low is a sign too.
+
+    look() takes from the tubes what the readout goes by, in a form of its own. It does not depend on what was observed:
+    objects are cut and put through the network once, and every readout of that name can observe or judge the look.
+    """
 
     name = ""
     two_sided = False
 
-    def observe(self, o: ObjectClips) -> None:
-        """Take in objects of normal training video."""
+    def look(self, o: ObjectClips) -> Any:
+        """What the readout goes by, of N >= 1 objects."""
+        raise NotImplementedError
+
+    def observe(self, look: Any) -> None:
+        """Take in objects of normal video."""
 
     def fit(self) -> None:
-        """End of the training video."""
+        """End of the normal video."""
 
-    def raw(self, o: ObjectClips) -> Values:
+    def raw(self, look: Any) -> Values:
         """(N,) values before calibration; NaN for an object of which nothing can be said."""
         raise NotImplementedError
 
@@ -69,7 +78,7 @@ class TaskReadout(ObjectReadout):
     def __init__(self, task: Task) -> None:
         self.name, self.two_sided, self._task = task.name, task.two_sided, task
 
-    def raw(self, o: ObjectClips) -> Values:
+    def look(self, o: ObjectClips) -> Values:
         if self.name != "distillation":
             return self._task.score(o.clips).double().cpu().numpy()
         if o.teacher_NK is None:
@@ -77,6 +86,9 @@ class TaskReadout(ObjectReadout):
         teacher = torch.from_numpy(o.teacher_NK).to(o.clips.frames_NHWC.device)
         value = self._task.score(o.clips, teacher).double().cpu().numpy()
         return np.where((o.teacher_NK > 0).any(axis=1), value, np.nan)
+
+    def raw(self, look: Values) -> Values:
+        return look
 
 
 class TubeDensity(ObjectReadout):
@@ -88,19 +100,19 @@ class TubeDensity(ObjectReadout):
         self._reservoir = ZoneReservoir(1, 1, seed)
         self._gaussian: PlaceGaussian | None = None
 
-    def _features(self, o: ObjectClips) -> torch.Tensor:
+    def look(self, o: ObjectClips) -> torch.Tensor:
         return o.clips.pooled.mean(dim=(2, 3), keepdim=True)
 
-    def observe(self, o: ObjectClips) -> None:
-        self._reservoir.add(self._features(o))
+    def observe(self, look: torch.Tensor) -> None:
+        self._reservoir.add(look)
 
     def fit(self) -> None:
         self._gaussian = PlaceGaussian.fit(self._reservoir.vectors(), 1, 1)
 
-    def raw(self, o: ObjectClips) -> Values:
+    def raw(self, look: torch.Tensor) -> Values:
         if self._gaussian is None:
             raise ModelError("readout density was not fitted on normal video")
-        return self._gaussian.distance(self._features(o))[:, 0, 0].double().cpu().numpy()
+        return self._gaussian.distance(look)[:, 0, 0].double().cpu().numpy()
 
     def state(self) -> Arrays:
         return {} if self._gaussian is None else self._gaussian.state()
@@ -117,17 +129,19 @@ class FlowReadout(ObjectReadout):
     def __init__(self, seed: int) -> None:
         self._flow = ObjectFlow(seed=seed)
 
-    def observe(self, o: ObjectClips) -> None:
-        if o.motion is not None:
-            self._flow.observe(o.motion)
+    def look(self, o: ObjectClips) -> ObjectMotion:
+        if o.motion is None:
+            raise ValueError("the tubes were cut without measuring motion")
+        return o.motion
+
+    def observe(self, look: ObjectMotion) -> None:
+        self._flow.observe(look)
 
     def fit(self) -> None:
         self._flow.fit()
 
-    def raw(self, o: ObjectClips) -> Values:
-        if o.motion is None:
-            return np.full(len(o), np.nan)
-        return np.asarray(self._flow.values(o.motion).mean(axis=1), dtype=np.float64)
+    def raw(self, look: ObjectMotion) -> Values:
+        return np.asarray(self._flow.values(look).mean(axis=1), dtype=np.float64)
 
     def state(self) -> Arrays:
         return self._flow.state()

@@ -14,7 +14,7 @@ from normalcy.errors import DataError, VideoError
 from normalcy.objects.boxes import Boxes
 from normalcy.objects.detect import Detector, build_detector
 from normalcy.objects.memory import Memory
-from normalcy.objects.model import ObjectModel, Regions, fused, region_size
+from normalcy.objects.model import ObjectModel, Regions, region_size
 from normalcy.objects.tracks import Tracker, along
 from normalcy.scoring.model import Reading
 from normalcy.scoring.scorer import Scorer
@@ -68,6 +68,7 @@ class ObjectScorer(Scorer):
         super().__init__(model, width, height, fps, name, maps)  # type: ignore[arg-type]  # it uses cfg and names alone
         cfg = model.cfg
         self._objects = model
+        self._at: ObjectModel | None = None
         self._hop = cfg.objects.stride * self._step
         self._seconds = self._step / max(fps, 1e-3)
         self._middle = cfg.clip.length // 2 * self._step
@@ -113,19 +114,22 @@ class ObjectScorer(Scorer):
         boxes, path = self._found[at[middle]], None
         if self._follow is not None:
             path = along([self._found[k] for k in at], [self._ids[k] for k in at], middle)
+        if self._at is None:  # the first clip says where the camera stands
+            self._at = self._objects.at(frames)
         self._cut.append(self._objects.regions(frames, boxes, self._seconds, path))
         self._waiting.append((start + self._middle, []))
         self._last_start = start
 
     def _read(self) -> Reading:
         """Read the objects of the windows that wait, in batches over objects."""
-        rows = np.concatenate([self._objects.read(clips) for clips in self._objects.batches(self._cut, self.regions)])
+        assert self._at is not None  # chosen with the first window
+        rows = np.concatenate([self._at.read(clips) for clips in self._objects.batches(self._cut, self.regions)])
         ends = np.cumsum([len(r.boxes) for r in self._cut])[:-1]
         values, maps = [], []
         for (centre, _), r, z in zip(self._waiting, self._cut, np.split(rows, ends), strict=True):
             ids, z_NR = self._memory.push(r.boxes, z)
-            value_N = fused(z_NR, self._objects.names) / self._objects.map_scale
-            values.append(self._objects.frame_values(z_NR))
+            value_N = self._at.object_values(z_NR)
+            values.append(self._at.frame_values(z_NR))
             maps.append(self._painted(r.boxes, value_N))
             self._anchored.append((centre, self._scored(r.boxes, ids, z_NR, value_N)))
         self._cut.clear()

@@ -19,7 +19,7 @@ from normalcy.nn.fold import folded
 from normalcy.scoring.normal import Normal, Raw, settle, top_mean
 from normalcy.scoring.place import PlaceStatistics
 from normalcy.scoring.readouts import Readout, build_readouts
-from normalcy.scoring.scene import SAME, Signature, signature
+from normalcy.scoring.scene import Signature, model_at, scenes_from, scenes_state, under
 from normalcy.scoring.threshold import Threshold
 from normalcy.scoring.windows import Windows
 
@@ -95,11 +95,7 @@ class Model:
 
     def at(self, frames_NHWC: NDArray[np.uint8]) -> Model:
         """The model of normal that these frames of one video are measured by: that of their scene, where there is one."""
-        if not self.scenes:
-            return self
-        likeness = np.stack([scene for scene, _ in self.scenes]) @ signature(frames_NHWC)
-        best = int(likeness.argmax())
-        return self.scenes[best][1] if likeness[best] >= SAME else self
+        return model_at(frames_NHWC, self.scenes, self)
 
     @torch.inference_mode()
     def read(self, w: Windows) -> Reading:
@@ -127,11 +123,8 @@ class Model:
             arrays |= {f"{r.name}.{k}": np.ascontiguousarray(v) for k, v in r.state().items()}
             arrays |= {f"{r.name}.place_mean": n.place.mean_KZ, f"{r.name}.place_spread": n.place.spread_KZ}
             scalars["readouts"][r.name] = {"centre": n.centre, "scale": n.scale}
-        scalars["scenes"] = []
-        for i, (background, model) in enumerate(self.scenes):
-            of_scene, rest = model.state()
-            arrays |= {f"{_scene(i)}background": background, **{_scene(i) + k: v for k, v in of_scene.items()}}
-            scalars["scenes"].append(rest)
+        of_scenes, scalars["scenes"] = scenes_state(self.scenes)
+        arrays |= of_scenes
         if self.threshold is not None:
             scalars["threshold"] = self.threshold.to_dict()
         return arrays, scalars
@@ -144,30 +137,19 @@ class Model:
         model = cls(cfg, network)
         try:
             for r in model.readouts:
-                own = _under(f"{r.name}.", arrays)
+                own = under(f"{r.name}.", arrays)
                 s = scalars["readouts"][r.name]
                 place = PlaceStatistics(own["place_mean"], own["place_spread"])
                 model.normal.append(Normal(place, s["centre"], s["scale"]))
                 r.load(own)
             model.map_scale = float(scalars["map_scale"])
             model.trained_fps = float(scalars.get("trained_fps", 0.0))
-            for i, rest in enumerate(scalars["scenes"]):
-                of_scene = _under(_scene(i), arrays)
-                model.scenes.append((of_scene["background"], cls.from_state(cfg, network, of_scene, rest)))
+            model.scenes = scenes_from(arrays, scalars["scenes"], lambda a, s: cls.from_state(cfg, network, a, s))
             if "threshold" in scalars:
                 model.threshold = Threshold.from_dict(scalars["threshold"])
         except (KeyError, TypeError) as e:
             raise ModelError(f"the calibration holds nothing on {e}; was the model's configuration edited?") from e
         return model
-
-
-def _scene(i: int) -> str:
-    """Prefix of what is stored of a scene."""
-    return f"scene{i}."
-
-
-def _under(prefix: str, arrays: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
 
 def calibrate_folds(models: Sequence[Model], raws: Sequence[Raw], whole: Model) -> None:

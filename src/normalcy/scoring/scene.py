@@ -5,7 +5,8 @@ Two cameras in one folder share neither zones nor people; statistics over both d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -22,6 +23,18 @@ MAX_SCENES = 16
 """More backgrounds than that are no fixed cameras: one model of normal then serves them all."""
 
 Signature = NDArray[np.float32]
+Arrays = Mapping[str, NDArray[np.float32]]
+
+
+class Stored(Protocol):
+    """A model of normal."""
+
+    def state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
+        """(arrays, scalars) for the model folder."""
+        ...
+
+
+M = TypeVar("M", bound=Stored)
 
 
 def signature(frames_NHWC: NDArray[np.uint8]) -> Signature:
@@ -49,3 +62,40 @@ def group(signatures: Sequence[Signature]) -> list[int]:
             first.append(s)
         scenes.append(best)
     return scenes
+
+
+def model_at(frames_NHWC: NDArray[np.uint8], scenes: Sequence[tuple[Signature, M]], other: M) -> M:
+    """The model of the scene that these frames of one video show; ``other`` where they show none of the scenes."""
+    if not scenes:
+        return other
+    likeness = np.stack([background for background, _ in scenes]) @ signature(frames_NHWC)
+    best = int(likeness.argmax())
+    return scenes[best][1] if likeness[best] >= SAME else other
+
+
+def scenes_state(scenes: Sequence[tuple[Signature, M]]) -> tuple[dict[str, NDArray[np.float32]], list[dict[str, Any]]]:
+    """(arrays of all, scalars of each) for the model folder."""
+    arrays: dict[str, NDArray[np.float32]] = {}
+    scalars = []
+    for i, (background, model) in enumerate(scenes):
+        own, rest = model.state()
+        arrays |= {f"{_prefix(i)}background": background, **{_prefix(i) + k: v for k, v in own.items()}}
+        scalars.append(rest)
+    return arrays, scalars
+
+
+def scenes_from(
+    arrays: Arrays, scalars: Sequence[Mapping[str, Any]], load: Callable[[Arrays, Mapping[str, Any]], M]
+) -> list[tuple[Signature, M]]:
+    """The reverse of scenes_state(). Raises KeyError for what is missing."""
+    own = [under(_prefix(i), arrays) for i in range(len(scalars))]
+    return [(a["background"], load(a, rest)) for a, rest in zip(own, scalars, strict=True)]
+
+
+def under(prefix: str, arrays: Arrays) -> dict[str, NDArray[np.float32]]:
+    """The arrays whose names begin so, without that beginning."""
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+
+
+def _prefix(i: int) -> str:
+    return f"scene{i}."

@@ -14,7 +14,8 @@ from normalcy.config import Config, load_config
 from normalcy.errors import DataError, ModelError, ShortVideoError, TrainingError, VideoError
 from normalcy.nn.build import Network
 from normalcy.objects.boxes import Boxes
-from normalcy.objects.model import ObjectModel, Regions, Seen, fused, region_size
+from normalcy.objects.model import ObjectModel, Regions, region_size
+from normalcy.objects.normal import Seen, fused
 from normalcy.objects.scorer import GRID, ObjectScorer
 from normalcy.types import FrameScore
 from objects_help import boxes
@@ -55,10 +56,11 @@ def fitted(cfg: Config, seed: int = 0) -> tuple[ObjectModel, np.ndarray, list[Bo
         found = with_scores(found)
     t = cfg.clip.length
     regions = [model.regions(images[i - t // 2 : i - t // 2 + t], found[i], 1 / FPS) for i in range(t // 2, 60 - t)]
-    for clips in model.batches(regions, (W, H)):
-        model.observe(clips)
+    looks = [model.look(clips) for clips in model.batches(regions, (W, H))]
+    for look in looks:
+        model.observe(look)
     model.fit()
-    raw = np.concatenate([model.raw(c) for c in model.batches(regions, (W, H))])
+    raw = np.concatenate([model.raw(look) for look in looks])
     model.calibrate([Seen(raw, [r.boxes for r in regions], (W, H), FPS)])
     return model, images, found
 
@@ -83,7 +85,7 @@ def test_normal_objects_are_standard_in_their_cell(model: tuple[ObjectModel, np.
     t = m.cfg.clip.length
     regions = [m.regions(images[i - t // 2 : i - t // 2 + t], found[i], 1 / FPS) for i in range(t // 2, 60 - t)]
     (clips,) = m.batches(regions, (W, H))
-    raw, z = m.raw(clips), m.read(clips)
+    raw, z = m.raw(m.look(clips)), m.read(clips)
     by_hand = (raw - raw.mean(axis=0)) / raw.std(axis=0)
     two = [r.two_sided for r in m.readouts]
     np.testing.assert_allclose(z, np.where(two, np.abs(by_hand), by_hand), rtol=1e-3, atol=1e-3)
@@ -101,8 +103,9 @@ def test_fusion_by_hand() -> None:
 def test_a_frames_values_are_those_of_its_highest_object(model: tuple[ObjectModel, np.ndarray, list[Boxes]]) -> None:
     m = model[0]
     z = np.random.default_rng(0).normal(size=(5, len(m.names)))
+    assert m.normal is not None
     tops = np.append(z.max(axis=0), fused(z, m.names).max())
-    np.testing.assert_allclose(m.frame_values(z), (tops - m.centre_R) / m.scale_R)
+    np.testing.assert_allclose(m.frame_values(z), (tops - m.normal.centre_R) / m.normal.scale_R)
     assert m.frame_values(z[:0]).tolist() == [0.0] * (len(m.names) + 1)
 
 
@@ -111,10 +114,10 @@ def test_every_readout_gives_a_value_for_every_object_that_it_knows() -> None:
     m, images, found = fitted(config(*on, "objects.detector=file", "objects.boxes=x"))
     assert m.names == [*ALL, "density", "flow"]
     clips = next(iter(m.batches([m.regions(images[:4], found[2], 1 / FPS)], (W, H))))
-    assert np.isfinite(m.raw(clips)).all()
+    assert np.isfinite(m.raw(m.look(clips))).all()
     assert clips.teacher_NK is not None
     clips.teacher_NK[0] = 0.0  # a box of the motion detector
-    raw = m.raw(clips)
+    raw = m.raw(m.look(clips))
     assert np.isnan(raw[0, 6]) and np.isfinite(raw[1:, 6]).all()
     assert m.read(clips)[0, 6] == 0.0
 
@@ -127,6 +130,8 @@ def test_state_there_and_back(model: tuple[ObjectModel, np.ndarray, list[Boxes]]
     arrays, scalars = m.state()
     with pytest.raises(ModelError, match="holds nothing on"):
         ObjectModel.from_state(m.cfg, m.network, {k: v for k, v in arrays.items() if k != "edges"}, scalars)
+    with pytest.raises(ModelError, match=r"holds nothing on 'scenes'.*train anew"):
+        ObjectModel.from_state(m.cfg, m.network, arrays, {k: v for k, v in scalars.items() if k != "scenes"})
     with pytest.raises(ModelError, match="readouts"):
         ObjectModel.from_state(config("objects.readouts=[flow]"), m.network, arrays, scalars)
 

@@ -1,0 +1,149 @@
+"""Cross-fitting of the object level: readouts are fitted on normal objects, and measured on those of other video."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from normalcy.nn.build import Network
+from normalcy.objects.boxes import Boxes
+from normalcy.objects.found import Found, frame_size
+from normalcy.objects.model import Looks, ObjectModel, Regions, clip_frames
+from normalcy.objects.normal import Seen, nothing_found, settle
+from normalcy.objects.scorer import ObjectScorer
+from normalcy.objects.tracks import along
+from normalcy.scoring.crossfit import Parts, ScoreOfFrames
+from normalcy.scoring.material import Material
+from normalcy.scoring.scorer import score_all
+from normalcy.types import Piece
+
+MAX_OBJECTS = 6000
+"""Objects that statistics are fitted on; frames of longer video are thinned evenly."""
+ENOUGH = 50
+"""Objects from which on a scene has a model of normal of its own; fewer are measured by that of all video."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The objects of successive frames of one piece, cut and put through the network: whoever was fitted can read them."""
+
+    looks: list[Looks]
+    """By batch."""
+    boxes: list[Boxes]
+    """Of each frame."""
+    size: tuple[int, int]
+    fps: float
+
+    def __len__(self) -> int:
+        return sum(map(len, self.boxes))
+
+    def read_by(self, model: ObjectModel) -> Seen:
+        raw = [np.zeros((0, len(model.names))), *map(model.raw, self.looks)]
+        return Seen(np.concatenate(raw), self.boxes, self.size, self.fps)
+
+
+class ObjectFolds:
+    """Cross-fitting of one model of normal after the other on the same videos. See normalcy.scoring.crossfit.cross_fit."""
+
+    def __init__(self, network: Network, m: Material, found: Found) -> None:
+        self._network, self._m, self._found = network, m, found
+        self._cutter = self._model()
+        self._kept: dict[tuple[Piece, int], Looked] = {}
+        self._of_all: tuple[ObjectModel, dict[int, ObjectModel]] | None = None
+        """The model of all video, and those that were fitted without each of the videos."""
+
+    def _model(self) -> ObjectModel:
+        model = ObjectModel(self._m.cfg, self._network)
+        model.trained_fps = float(np.median([v.info.fps for v in self._m.videos]))
+        return model
+
+    def fit(self, parts: Parts, of: str = "") -> tuple[ObjectModel, list[tuple[ObjectModel, Piece]]]:
+        """(model fitted on all parts, each piece with the model that was fitted on the other parts).
+
+        The first call is for all video. Raises TrainingError where it shows no object.
+        """
+        looked = self._looked(parts, of)
+        count = [sum(map(len, part)) for part in looked]
+        if self._of_all is not None and sum(count) < ENOUGH:
+            return self._borrowed(parts)
+        if not sum(count):
+            raise nothing_found(self._m.cfg)
+        whole, without = self._model(), [self._model() for _ in parts]
+        for k, part in enumerate(looked):
+            for j, model in enumerate((*without, whole)):
+                if j != k or sum(count) - count[k] < 2:  # of a single object nothing can be fitted
+                    for looks in (x for piece in part for x in piece.looks):
+                        model.observe(looks)
+        for model in (*without, whole):
+            model.fit()
+        seen = [[piece.read_by(model) for piece in part] for model, part in zip(without, looked, strict=True)]
+        settled = settle(seen, whole.readouts, self._m.cfg)
+        for model, normal in zip((*without, whole), (*settled.folds, settled.whole), strict=True):
+            model.normal = normal
+        tested = [(without[k], p) for k, part in enumerate(parts) for p in part]
+        if self._of_all is None:
+            self._of_all = whole, {p.video: model for model, p in tested}
+        return whole, tested
+
+    def _borrowed(self, parts: Parts) -> tuple[ObjectModel, list[tuple[ObjectModel, Piece]]]:
+        """For a scene with hardly any object. There are other scenes, so the folds of all video are of whole videos."""
+        assert self._of_all is not None
+        whole, without = self._of_all
+        own = copy.copy(whole)
+        own.scenes = []
+        return own, [(without[p.video], p) for part in parts for p in part]
+
+    def _looked(self, parts: Parts, of: str) -> list[list[Looked]]:
+        thin = self._thin(parts)
+        out: list[list[Looked]] = []
+        done, total = 0, sum(map(len, parts))
+        for part in parts:
+            out.append([])
+            for p in part:
+                if (p, thin) not in self._kept:
+                    self._kept[p, thin] = self._look(p, thin)
+                out[-1].append(self._kept[p, thin])
+                done += 1
+                self._m.tell(f"calibrate{of}", done, total)
+        return out
+
+    def _thin(self, parts: Parts) -> int:
+        """Every how many-th of the frames that scoring would look at is enough."""
+        each = self._m.cfg.objects.stride
+        pieces = [p for part in parts for p in part]
+        total = sum(len(b) for p in pieces for b in self._found.small[p.video][p.start : p.stop : each * p.step])
+        return -(-total // MAX_OBJECTS) or 1
+
+    def _look(self, p: Piece, thin: int) -> Looked:
+        video, model = self._m.videos[p.video], self._cutter
+        size, boxes, looks = frame_size(video), [], []
+
+        def regions() -> Iterator[Regions]:
+            for r in self._regions(p, thin):
+                boxes.append(r.boxes)
+                yield r
+
+        for clips in model.batches(regions(), size):
+            if len(clips):
+                looks.append(model.look(clips))
+        return Looked(looks, boxes, size, video.info.fps / (model.cfg.objects.stride * p.step * thin))
+
+    def _regions(self, p: Piece, thin: int) -> Iterator[Regions]:
+        video, cfg = self._m.videos[p.video], self._m.cfg
+        length, boxes = cfg.clip.length, self._found.small[p.video]
+        middle, ids = length // 2, self._found.ids
+        every = cfg.objects.stride * p.step * thin
+        for t in range(p.start + middle * p.step, p.stop - (length - 1 - middle) * p.step, every):
+            at, path = clip_frames(t, length, p.step), None
+            if ids is not None:
+                path = along([boxes[k] for k in at], [ids[p.video][k] for k in at], middle)
+            yield self._cutter.regions(np.asarray(video.frames[at]), boxes[t], p.step / video.info.fps, path)
+
+    def score(self, model: ObjectModel, p: Piece) -> ScoreOfFrames:
+        """Score a piece as new video is scored."""
+        v, boxes = self._m.videos[p.video], self._found.boxes[p.video][p.start : p.stop]
+        scorer = ObjectScorer(model, v.info.width, v.info.height, v.info.fps, v.info.name, boxes=boxes)
+        return score_all(scorer, self._m.frames(p))
