@@ -79,7 +79,7 @@ class HeadsConfig(_Strict):
 
     projection: int = Field(128, ge=4, le=2048, description="Dimensions of P3's output")
     hidden: int = Field(128, ge=0, le=4096, description="Hidden units of each head; 0 = one linear layer")
-    keep_time: bool = Field(False, description="P2 keeps the time axis instead of the paper's pooling over time")
+    keep_time: bool = Field(True, description="P2 keeps the time axis instead of the paper's pooling over time")
     classes: int = Field(80, ge=1, le=10_000, description="Class scores of the detector, for the distillation task")
 
 
@@ -94,13 +94,18 @@ class TasksConfig(_Strict):
     irregularity: Weight = Field(0.0, description="Motion irregularity [11], at object level: do frames lie at uneven steps?")
     middle: Weight = Field(0.0, description="Middle frame of the object [11], painted from the features of the others")
     distillation: Weight = Field(0.0, description="The detector's class scores [11], told from the object's middle frame")
+    continuity_of: Literal["clip", "pair"] = Field(
+        "pair",
+        description="pair: continuity is judged of two frames, those on both sides of the gap or two neighbours, where only "
+        "how far things moved can tell; clip: of whole clips, as in the paper",
+    )
     omega: Weight = Field(0.5, description="Motion (triplet) against appearance (contrastive) in eq. 3")
     gamma: float = Field(0.5, gt=0.0, le=2.0, description="Margin of the triplet term; the paper gives none")
     tau: float = Field(0.1, gt=0.0, le=10.0, description="Temperature of the contrastive term")
 
     @model_validator(mode="after")
     def _any(self) -> TasksConfig:
-        if not any(v for k, v in self if k not in ("omega", "gamma", "tau")):
+        if not any(v for k, v in self if k not in ("continuity_of", "omega", "gamma", "tau")):
             raise ValueError("every task is switched off; give at least one a weight above 0")
         return self
 
@@ -112,9 +117,13 @@ OBJECT_TASKS = ("arrow", "irregularity", "middle", "distillation")
 class TrainConfig(_Strict):
     """Optimisation of the encoder and the heads."""
 
-    steps: int = Field(300, ge=1, le=10_000_000, description="Optimiser steps")
-    batch: int = Field(64, ge=2, le=4096, description="Clip pairs per step")
-    crop: int | None = Field(32, ge=16, le=1024, description="Side of the square crops in resized pixels; null = whole frame")
+    steps: int = Field(400, ge=1, le=10_000_000, description="Optimiser steps")
+    batch: int = Field(12, ge=2, le=4096, description="Clip pairs per step")
+    crop: int | None = Field(96, ge=16, le=1024, description="Side of the square crops in resized pixels; null = whole frame")
+    dense: bool = Field(
+        True,
+        description="Continuity and localisation are judged at every place that moves; false: once per crop, as in the paper",
+    )
     lr: float = Field(3e-3, gt=0.0, le=1.0, description="Peak learning rate of AdamW, decayed by a cosine to 0")
     warmup: Weight = Field(0.1, description="Share of the steps over which the learning rate rises first")
     weight_decay: float = Field(0.01, ge=0.0, le=1.0, description="Weight decay of AdamW")
@@ -143,14 +152,18 @@ class ScoringConfig(_Strict):
     """From features to a score for every frame."""
 
     readouts: tuple[ReadoutName, ...] = Field(
-        ("density", "frame_density", "continuity", "motion", "velocity"),
+        ("density", "continuity", "velocity"),
         min_length=1,
         description="What the score is made of; see docs/method.md",
     )
-    stride: int = Field(4, ge=1, le=64, description="Clip frames between two scored windows")
+    density_of: Literal["clip", "pair"] = Field(
+        "pair", description="Densities are about the features of a window's two middle frames (pair), or of all of it (clip)"
+    )
+    stride: int = Field(2, ge=1, le=64, description="Clip frames between two scored windows")
     batch: int = Field(8, ge=1, le=512, description="Windows per forward pass; 1 for the lowest delay")
     bands: int = Field(8, ge=1, le=64, description="Bands of image rows that normal statistics are kept for; 1 = whole frame")
-    columns: int = Field(8, ge=1, le=64, description="Zones that each band is divided into, for a fixed camera; 1 = rows alone")
+    columns: int = Field(1, ge=1, le=64, description="Zones that each band is divided into, for a fixed camera; 1 = rows alone")
+    lanes: int = Field(16, ge=1, le=64, description="velocity: columns of zones that velocities are counted in; 1 = rows alone")
     top: float = Field(0.01, gt=0.0, le=1.0, description="Share of a map's places whose mean is the window's value")
     normalise: Literal["train", "per_video"] = Field(
         "train", description="train: normal training video (default); per_video: min-max over each test video (the paper's)"
@@ -235,8 +248,6 @@ class Config(_Strict):
     def _fits(self) -> Config:
         if "psnr" in self.scoring.readouts and not (self.decoder.steps or self.tasks.frame_prediction):
             raise ValueError("readout psnr needs a decoder: set decoder.steps above 0")
-        if self.clip.length < 4 and self.heads.keep_time:
-            raise ValueError("heads.keep_time needs clip.length of at least 4")
         if self.level == "frame":
             alone = [n for n in OBJECT_TASKS if getattr(self.tasks, n)]
             if alone:
@@ -259,7 +270,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "encoder": {"width": 4},
         "heads": {"projection": 16, "hidden": 16},
         "train": {"steps": 20, "batch": 8, "crop": 32, "lr": 1e-3, "precision": "fp32"},
-        "scoring": {"bands": 2, "columns": 2, "stride": 2},
+        "scoring": {"bands": 2, "columns": 2, "lanes": 4, "stride": 2},
     },
     # Minutes on two CPU cores: the default.
     "cpu": {},
@@ -269,10 +280,18 @@ PRESETS: dict[str, dict[str, Any]] = {
         "input": {"short_side": None, "size": (256, 256), "channels": "rgb", "multiple": 32},
         "clip": {"length": 12, "fps": None, "step": 1, "match_lengths": False},
         "encoder": {"name": "i3d"},
-        "heads": {"hidden": 0},
-        "train": {"steps": 20_000, "batch": 8, "crop": None, "lr": 3e-4, "warmup": 0.0},
+        "heads": {"hidden": 0, "keep_time": False},
+        "tasks": {"continuity_of": "clip"},
+        "train": {"steps": 20_000, "batch": 8, "crop": None, "dense": False, "lr": 3e-4, "warmup": 0.0},
         "decoder": {"steps": 10_000, "batch": 8, "width": 256},
-        "scoring": {"readouts": ("psnr",), "stride": 12, "normalise": "per_video", "smoothing": "none", "sigma_s": 0.0},
+        "scoring": {
+            "readouts": ("psnr",),
+            "density_of": "clip",
+            "stride": 12,
+            "normalise": "per_video",
+            "smoothing": "none",
+            "sigma_s": 0.0,
+        },
     },
 }
 ENV_PREFIX = "NORMALCY_"

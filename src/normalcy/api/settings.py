@@ -14,7 +14,7 @@ from normalcy.errors import ConfigError
 from normalcy.objects.fused import FusedModel
 from normalcy.scoring.threshold import Threshold
 
-FITTED = frozenset(("readouts", "bands", "columns", "top"))
+FITTED = frozenset(("readouts", "density_of", "bands", "columns", "lanes", "top"))
 """Fields of ``scoring`` that the model's calibration depends on."""
 FREE = tuple(f"scoring.{k}" for k in ScoringConfig.model_fields if k not in FITTED)
 PLACES = ("objects.weights", "objects.boxes", "objects.threads")

@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 Pool = tuple[int, int] | None
 """(height, width) of the neighbourhood in feature places; None is the whole picture."""
+PLACE = (1, 1)
+"""Each place by itself."""
 
 
 def local_mean(f_BDhw: Tensor, size: tuple[int, int]) -> Tensor:

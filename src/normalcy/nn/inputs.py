@@ -54,9 +54,14 @@ def to_pixels(x_HWC: Tensor, channels: str) -> Tensor:
         return x_HWC.float() * scale
     if channels != "grey_diff":
         raise ValueError(f"unknown input channels '{channels}'; there are rgb, grey_diff, rgb_diff")
-    weights = torch.tensor(GREY, device=x_HWC.device) * scale
+    return grey(x_HWC).unsqueeze(-1)
+
+
+def grey(x_HWC: Tensor) -> Tensor:
+    """Luma in [0, 1] of pictures (..., H, W, 3), uint8 or floating point in [0, 1]: float32 (..., H, W)."""
+    weights = torch.tensor(GREY, device=x_HWC.device) * _scale(x_HWC)
     with torch.autocast(x_HWC.device.type, enabled=False):  # which would round to bfloat16
-        return (x_HWC.float() @ weights).unsqueeze(-1)
+        return x_HWC.float() @ weights
 
 
 def with_differences(pixels_BTHWC: Tensor, channels: str) -> Tensor:

@@ -17,16 +17,33 @@ def _exact(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
 
 
-def continuity_loss(logits_d: Tensor, logits_c: Tensor) -> Tensor:
-    """Equation 1: cross-entropy of V_d as class 1 plus that of V_c as class 0. Logits (B, 2); chance is 2 ln 2."""
+def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean of all values, or by weights of the same shape."""
+    return values.mean() if weight is None else (values * weight).sum() / weight.sum().clamp_min(1e-6)
+
+
+def _cross_entropy(logits: Tensor, target_B: Tensor, weight: Tensor | None) -> Tensor:
+    """Of logits (B, K) or (B, K, h, w), where each clip has one class at all its places."""
+    target = target_B.view(-1, *[1] * (logits.ndim - 2)).expand(len(logits), *logits.shape[2:])
+    return weighted_mean(F.cross_entropy(_exact(logits), target, reduction="none"), weight)
+
+
+def continuity_loss(logits_d: Tensor, logits_c: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Equation 1: cross-entropy of V_d as class 1 plus that of V_c as class 0. Logits (B, 2); chance is 2 ln 2.
+
+    Judged at every place, logits are (B, 2, h, w) and weight (B, h, w) says how much each place counts.
+    """
     ones = torch.ones(len(logits_d), dtype=torch.long, device=logits_d.device)
     zeros = torch.zeros(len(logits_c), dtype=torch.long, device=logits_c.device)
-    return F.cross_entropy(_exact(logits_d), ones) + F.cross_entropy(_exact(logits_c), zeros)
+    return _cross_entropy(logits_d, ones, weight) + _cross_entropy(logits_c, zeros, weight)
 
 
-def localisation_loss(logits_d: Tensor, m: Tensor) -> Tensor:
-    """Equation 2: cross-entropy over which frame is missing. Logits (B, T - 2), m (B,) in [1, T - 2]; chance is ln(T - 2)."""
-    return F.cross_entropy(_exact(logits_d), m.long() - 1)
+def localisation_loss(logits_d: Tensor, m: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Equation 2: cross-entropy over which frame is missing. Logits (B, T - 2), m (B,) in [1, T - 2]; chance is ln(T - 2).
+
+    Judged at every place, logits are (B, T - 2, h, w) and weight (B, h, w) says how much each place counts.
+    """
+    return _cross_entropy(logits_d, m.long() - 1, weight)
 
 
 def _cosine(a: Tensor, b: Tensor) -> Tensor:

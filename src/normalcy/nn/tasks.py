@@ -8,7 +8,7 @@ A score is of whole clips, (B,), higher is more abnormal unless ``two_sided``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -19,13 +19,29 @@ from torch.nn import functional as F
 from normalcy.config import TasksConfig
 from normalcy.nn import losses
 from normalcy.nn.build import Network, frozen_statistics
-from normalcy.nn.inputs import picture, to_input
+from normalcy.nn.heads import PLACE, Pool
+from normalcy.nn.inputs import grey, picture, to_input
 
 Batch = Mapping[str, Tensor]
 """v (B, T, h, w, 3) uint8, c the same or one frame shorter, m (B,), scene (B,): see normalcy.data.clips. Clips of objects may
 bring ``irregular`` (as v, frames at uneven steps) and ``teacher`` (B, K), the detector's class scores."""
 Terms = tuple[Tensor, dict[str, Tensor]]
 """A loss, and figures without gradient that tell how well the task is solved."""
+
+
+MOVING = 0.02
+"""Change of grey, of 1 for black to white, at which a place counts half of one where much moves."""
+
+
+def moving(clips_BTHWC: Tensor, grid: tuple[int, int]) -> Tensor:
+    """How much each place of a feature grid can tell about continuity, in [0, 1): (B, h, w).
+
+    Where nothing moves a missing frame cannot be seen. The largest change between neighbouring frames, over a
+    neighbourhood of three places, which is about what the features there look at.
+    """
+    change_BHW = grey(clips_BTHWC).diff(dim=1).abs().amax(dim=1)
+    near = F.avg_pool2d(F.adaptive_avg_pool2d(change_BHW.unsqueeze(1), grid), 3, stride=1, padding=1).squeeze(1)
+    return near.square() / (near.square() + MOVING**2)
 
 
 def without_frame(v_BTHWC: Tensor, m: Tensor) -> Tensor:
@@ -54,7 +70,7 @@ class Passes:
     def _short(self) -> dict[str, Tensor]:
         w, b = self.weights, self.batch
         clips: dict[str, Tensor] = {}
-        if w.continuity or w.localisation or w.estimation:
+        if w.localisation or w.estimation or (w.continuity and w.continuity_of == "clip"):
             clips |= {"d": without_frame(b["v"], b["m"]), "c": b["c"]}
         if w.middle:
             clips["rest"] = without_frame(b["v"], torch.full_like(b["m"], b["v"].shape[1] // 2))
@@ -109,6 +125,32 @@ class Passes:
         """F of a clip whose frames lie at uneven steps."""
         return self._whole["irregular"]
 
+    @cached_property
+    def pairs(self) -> tuple[Tensor, Tensor]:
+        """(F of the frames on both sides of the gap, F of the first of them and the missing one): clips of two frames.
+
+        Both are of V: they show the same things at the same moment, and only how far those moved tells them apart.
+        """
+        a, m, b = self.around.unbind(dim=1)
+        f = self._together({"gap": torch.stack([a, b], dim=1), "beside": torch.stack([a, m], dim=1)})
+        return f["gap"], f["beside"]
+
+    @cached_property
+    def around(self) -> Tensor:
+        """The missing frame between its neighbours: (B, 3, h, w, 3)."""
+        v, m = self.batch["v"], self.batch["m"]
+        rows = torch.arange(len(m), device=m.device)
+        return torch.stack([v[rows, m - 1], v[rows, m], v[rows, m + 1]], dim=1)
+
+    @property
+    def pool(self) -> Pool:
+        """What P1 and P2 judge: each place, or the whole crop."""
+        return PLACE if self.network.cfg.train.dense else None
+
+    def counts(self, clips_BTHWC: Tensor, f_BDthw: Tensor) -> Tensor | None:
+        """How much each place of these clips counts where places are judged; None where whole crops are."""
+        return moving(clips_BTHWC, (f_BDthw.shape[-2], f_BDthw.shape[-1])) if self.network.cfg.train.dense else None
+
     def single(self, m: Tensor) -> Tensor:
         """F of frame m of each V alone; its statistics stay out of batch normalisation."""
         rows = torch.arange(len(m), device=m.device)
@@ -126,6 +168,8 @@ class ScoredClips(Protocol):
     def clips_BTHWC(self) -> Tensor: ...
     @property
     def full(self) -> Tensor: ...
+    @property
+    def pair(self) -> Tensor: ...
     def dropped(self, t: int) -> Tensor: ...
     def single(self, t: int) -> Tensor: ...
 
@@ -150,21 +194,45 @@ def _odds(logits_B2: Tensor) -> Tensor:
     return logits_B2[:, 1] - logits_B2[:, 0]
 
 
-def _accuracy(zero_B2: Tensor, one_B2: Tensor) -> Tensor:
-    return torch.cat([zero_B2.argmax(dim=1) == 0, one_B2.argmax(dim=1) == 1]).float().mean()
+def continuity_odds(w: ScoredClips, pool: Pool) -> Tensor:
+    """P1's log-odds of "discontinuous" on what it was trained on, intact: whole clips, or their two middle frames. As of
+    _whole()."""
+    f = w.full if w.network.cfg.tasks.continuity_of == "clip" else w.pair
+    return _odds(w.network.heads.continuity(f, pool))
+
+
+def localisation_miss(w: ScoredClips, pool: Pool) -> Tensor:
+    """-log p(the frame that was taken out), mean over the interior frames. As of _whole()."""
+    localise = w.network.heads.localise
+    miss = [-F.log_softmax(localise(w.dropped(t), pool), dim=1)[:, t - 1] for t in range(1, w.length - 1)]
+    return torch.stack(miss).mean(dim=0)
+
+
+def _whole(judged: Callable[[ScoredClips, Pool], Tensor], w: ScoredClips) -> Tensor:
+    """(B,) of whole clips, the way the heads were trained: on the pooled clip, or at each place, and then the mean."""
+    if w.network.cfg.train.dense:
+        return judged(w, PLACE).mean(dim=(1, 2))
+    return judged(w, None)
+
+
+def _accuracy(zero_B2: Tensor, one_B2: Tensor, weight: Tensor | None = None) -> Tensor:
+    right = torch.stack([zero_B2.argmax(dim=1) == 0, one_B2.argmax(dim=1) == 1]).float().mean(dim=0)
+    return losses.weighted_mean(right, weight).detach()
 
 
 class Continuity(Task):
-    """P1, eq. 1: is a frame missing? Score: log-odds of "discontinuous" on the intact clip."""
+    """P1, eq. 1: is a frame missing? Score: log-odds of "discontinuous" on the intact clip, or on its pairs of frames."""
 
     name = "continuity"
 
     def loss(self, p: Passes) -> Terms:
-        l_d, l_c = p.network.heads.continuity(p.d), p.network.heads.continuity(p.c)
-        return losses.continuity_loss(l_d, l_c), {"continuity_accuracy": _accuracy(l_c, l_d)}
+        (d, c), clips = ((p.d, p.c), p.batch["v"]) if p.weights.continuity_of == "clip" else (p.pairs, p.around)
+        l_d, l_c = p.network.heads.continuity(d, p.pool), p.network.heads.continuity(c, p.pool)
+        weight = p.counts(clips, d)
+        return losses.continuity_loss(l_d, l_c, weight), {"continuity_accuracy": _accuracy(l_c, l_d, weight)}
 
     def score(self, w: ScoredClips, teacher_BK: Tensor | None = None) -> Tensor:
-        return _odds(w.network.heads.continuity(w.full))
+        return _whole(continuity_odds, w)
 
 
 class Localisation(Task):
@@ -174,14 +242,15 @@ class Localisation(Task):
     two_sided = True
 
     def loss(self, p: Passes) -> Terms:
-        logits, m = p.network.heads.localise(p.d), p.batch["m"]
-        right = (logits.argmax(dim=1) == m - 1).float().mean()
-        return losses.localisation_loss(logits, m), {"localisation_accuracy": right}
+        logits, m = p.network.heads.localise(p.d, p.pool), p.batch["m"]
+        weight = p.counts(p.batch["v"], p.d)
+        found = logits.argmax(dim=1)
+        right = (found == (m - 1).view(-1, *[1] * (found.ndim - 1))).float()
+        accuracy = losses.weighted_mean(right, weight).detach()
+        return losses.localisation_loss(logits, m, weight), {"localisation_accuracy": accuracy}
 
     def score(self, w: ScoredClips, teacher_BK: Tensor | None = None) -> Tensor:
-        heads = w.network.heads
-        miss = [-F.log_softmax(heads.localise(w.dropped(t)), dim=1)[:, t - 1] for t in range(1, w.length - 1)]
-        return torch.stack(miss).mean(dim=0)
+        return _whole(localisation_miss, w)
 
 
 class Estimation(Task):

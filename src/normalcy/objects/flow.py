@@ -70,7 +70,7 @@ def measure(before_HW: NDArray[np.uint8], after_HW: NDArray[np.uint8], boxes: Bo
     corners = _pixels(scaled, size)
     speed = np.zeros(len(boxes))
     if len(boxes):
-        field = flow(small[0], small[1], (size[1], size[0]))
+        field = flow(small[0], small[1], (size[1], size[0]), cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         field = field - _jitter(field, corners)
         magnitude = np.hypot(field[..., 0], field[..., 1])
         for i, (x1, y1, x2, y2) in enumerate(corners):

@@ -17,8 +17,9 @@ from torch.nn import functional as F
 
 from normalcy.config import Config
 from normalcy.errors import ModelError
+from normalcy.nn.tasks import continuity_odds, localisation_miss
 from normalcy.scoring.density import PlaceGaussian, ZoneReservoir
-from normalcy.scoring.velocity import VelocityHistogram, rarity
+from normalcy.scoring.velocity import Velocities, VelocityHistogram
 from normalcy.scoring.windows import Windows, to_grid
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -99,8 +100,7 @@ class Continuity(_Plain):
     name = "continuity"
 
     def maps(self, w: Windows) -> Tensor:
-        logits = w.network.heads.continuity(w.full, w.pool)
-        return (logits[:, 1] - logits[:, 0]).unsqueeze(1)
+        return continuity_odds(w, w.judged).unsqueeze(1)
 
 
 class Feature(_Plain):
@@ -122,13 +122,8 @@ class Proxy(_Plain):
     two_sided = (False, True, True)
 
     def maps(self, w: Windows) -> Tensor:
-        logits = w.network.heads.continuity(w.full, w.pool)
-        interior = range(1, w.length - 1)
-        miss = torch.stack(
-            [-F.log_softmax(w.network.heads.localise(w.dropped(t), w.pool), dim=1)[:, t - 1] for t in interior]
-        ).mean(dim=0)
-        distance = torch.stack([estimation_distance(w, t) for t in interior]).mean(dim=0)
-        return torch.stack([logits[:, 1] - logits[:, 0], miss, distance], dim=1)
+        distance = torch.stack([estimation_distance(w, t) for t in range(1, w.length - 1)]).mean(dim=0)
+        return torch.stack([continuity_odds(w, w.judged), localisation_miss(w, w.judged), distance], dim=1)
 
 
 def estimation_distance(w: Windows, t: int) -> Tensor:
@@ -207,35 +202,30 @@ class Velocity(_Plain):
 
     def __init__(self, cfg: Config) -> None:
         super().__init__(cfg)
-        # A histogram needs less video than a density of many features, and lanes are narrow: zones of half the side.
-        self._zoning = (2 * cfg.scoring.bands, 2 * cfg.scoring.columns)
-        self._histogram = VelocityHistogram(*self._zoning)
-        self._table: NDArray[np.float32] | None = None
+        # A histogram needs less video than a density of many features, and lanes are narrow.
+        self._zoning = (2 * cfg.scoring.bands, cfg.scoring.lanes)
+        self._histogram = VelocityHistogram(*self._zoning, seed=cfg.seed)
+        self._normal: Velocities | None = None
 
     def observe(self, w: Windows) -> None:
         for field in w.velocity:
             self._histogram.add(field)
 
     def fit(self) -> None:
-        self._table = self._histogram.table()
+        self._normal = self._histogram.fit()
+        self._histogram = VelocityHistogram(*self._zoning)
 
     def maps(self, w: Windows) -> Tensor:
-        if self._table is None:
+        if self._normal is None:
             raise ModelError(f"readout {self.name} was not fitted on normal video")
-        maps = [rarity(field, self._table, *self._zoning) for field in w.velocity]
+        maps = [self._normal.rarity(field, *self._zoning) for field in w.velocity]
         return torch.from_numpy(np.stack(maps)).unsqueeze(1).to(w.frames_NHWC.device)
 
-    def values(self, w: Windows, maps_BKhw: Tensor) -> Tensor:
-        # Rarity is conditioned on place already; standardising it by place again would reward zones where nothing moves.
-        flat = maps_BKhw[:, 0].flatten(1)
-        k = max(1, round(self.cfg.scoring.top * flat.shape[1]))
-        return flat.topk(k, dim=1).values.mean(dim=1)
-
     def state(self) -> Arrays:
-        return {} if self._table is None else {"rarity": self._table}
+        return {} if self._normal is None else {"rarity": self._normal.table_ZK, "usual": self._normal.usual_3}
 
     def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-        self._table = np.array(arrays["rarity"])
+        self._normal = Velocities(np.array(arrays["usual"]), np.array(arrays["rarity"]))
 
 
 class Psnr(_Plain):

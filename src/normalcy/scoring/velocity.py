@@ -1,55 +1,104 @@
 """How rare a velocity is at its place: histograms of optical flow per zone, counted on normal video.
 
 A car at walking pace on the road, a walker against the stream, anyone where nobody walks: what the size of motion alone
-cannot tell apart, its direction and place can.
+cannot tell apart, its direction and place can. Velocities are in units of what is usual on their row of the picture, so that
+a skater far away and one in front are as fast as each other.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from normalcy.scoring.place import zones
 
-EDGES = np.array([-4.0, -1.5, -0.5, 0.5, 1.5, 4.0])
-"""Borders of the velocity bins, in working pixels per clip step, the same for both directions: 7 x 7 bins."""
-BINS = (len(EDGES) + 1) ** 2
+STEPS = np.array([0.15, 0.4, 0.7, 1.0, 1.4, 1.9, 2.5, 3.3, 4.5])
+"""Borders of the velocity bins, in usual speeds of the row: close together where walkers and riders differ."""
+EDGES = np.concatenate([-STEPS[::-1], STEPS])
+SIDE = len(EDGES) + 1
+BINS = SIDE**2
 PRIOR = 200.0
 """Places of its band that a zone's histogram is mixed with, and as many of the whole frame in a band's."""
-BLUR = 0.5
-"""Share of a place's count that also goes to the bins beside its own, so that a border between bins is no border of normal."""
+BLUR = 0.6
+"""Width in bins over which a count is spread, so that a border between bins is no border of normal."""
+MOVING = 0.15
+"""Working pixels per clip step from which on a place moves."""
+ENOUGH = 30
+"""Moving places that a row's usual speed takes at least."""
+LEAST = 0.3
+"""The line of usual speeds is not followed below this share of the whole frame's: a line may cross zero, a speed may not."""
+KEPT = 4000
+"""Fields of normal video that are kept for fitting, drawn evenly from all."""
+
+Floats = NDArray[np.float32]
 
 
-def flow(before_HW: NDArray[np.uint8], after_HW: NDArray[np.uint8], grid: tuple[int, int]) -> NDArray[np.float32]:
-    """Optical flow (DIS, Kroeger et al., ECCV 2016) from one grey frame to the next, averaged to grid (h, w): (h, w, 2)."""
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-    field = dis.calc(before_HW, after_HW, None)
+def flow(
+    before_HW: NDArray[np.uint8],
+    after_HW: NDArray[np.uint8],
+    grid: tuple[int, int],
+    preset: int = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
+) -> Floats:
+    """Optical flow (DIS, Kroeger et al., ECCV 2016) from one grey frame to the next, averaged to grid (h, w): (h, w, 2).
+
+    preset: OpenCV's; its fastest works on a quarter of the resolution, where a far walker is smaller than a patch.
+    """
+    field = cv2.DISOpticalFlow.create(preset).calc(before_HW, after_HW, None)
     return np.asarray(cv2.resize(field, (grid[1], grid[0]), interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
-def bins_of(flow_hw2: NDArray[np.float32]) -> NDArray[np.int64]:
-    """(..., 2) velocities -> index of their bin, 0..BINS-1."""
-    b = np.digitize(flow_hw2, EDGES)
-    return np.asarray(b[..., 1] * (len(EDGES) + 1) + b[..., 0], dtype=np.int64)
+@dataclass(frozen=True, slots=True)
+class Velocities:
+    """The velocities of normal video."""
+
+    usual_3: Floats
+    """Usual speed in pixels per step: intercept and slope over the row (0 at the top, 1 at the bottom), and its least."""
+    table_ZK: Floats
+    """Rarity in nats of each velocity bin in each zone."""
+
+    def rarity(self, flow_hw2: Floats, bands: int, columns: int) -> Floats:
+        """(h, w) rarity of each place's velocity. bands, columns: as counted."""
+        h, w = flow_hw2.shape[:2]
+        at = bins_of(flow_hw2 / usual_speed(self.usual_3, h)[:, None, None])
+        return np.asarray(self.table_ZK[zones(h, w, bands, columns), at], dtype=np.float32)
 
 
 class VelocityHistogram:
-    """Counts per zone; rarity() is -log of the share that a velocity has at its place."""
+    """Takes in fields of normal video, of which it keeps a bounded and even choice; then counts them per zone."""
 
-    def __init__(self, bands: int, columns: int, counts_ZK: NDArray[np.float64] | None = None) -> None:
+    def __init__(self, bands: int, columns: int, seed: int = 0) -> None:
         self.bands, self.columns = bands, columns
-        self.counts_ZK = np.zeros((bands * columns, BINS)) if counts_ZK is None else counts_ZK
+        self._rng = np.random.default_rng(seed)
+        self._fields: list[NDArray[np.float16]] = []
+        self._seen = 0
 
-    def add(self, flow_hw2: NDArray[np.float32]) -> None:
-        """Count one field of normal video."""
-        h, w = flow_hw2.shape[:2]
-        at = zones(h, w, self.bands, self.columns) * BINS + bins_of(flow_hw2)
-        self.counts_ZK += np.bincount(at.ravel(), minlength=self.counts_ZK.size).reshape(self.counts_ZK.shape)
+    def add(self, flow_hw2: Floats) -> None:
+        """Take in one field."""
+        self._seen += 1
+        field = flow_hw2.astype(np.float16)
+        if len(self._fields) < KEPT:
+            self._fields.append(field)
+        elif (at := int(self._rng.integers(self._seen))) < KEPT:
+            self._fields[at] = field
 
-    def table(self) -> NDArray[np.float32]:
-        """(Z, BINS) rarity in nats: of each zone, shrunk towards its band, the whole frame, and evenly spread velocities."""
-        counts = self._blurred()
+    def fit(self) -> Velocities:
+        """Usual speeds, and -log of the share of each velocity in each zone, shrunk towards its band and the whole frame."""
+        usual = _usual(self._fields)
+        counts = np.zeros((self.bands * self.columns, BINS))
+        for field in self._fields:
+            h, w = field.shape[:2]
+            at = bins_of(field.astype(np.float32) / usual_speed(usual, h)[:, None, None])
+            index = zones(h, w, self.bands, self.columns) * BINS + at
+            counts += np.bincount(index.ravel(), minlength=counts.size).reshape(counts.shape)
+        return Velocities(usual, self._table(counts))
+
+    def _table(self, counts_ZK: NDArray[np.float64]) -> Floats:
+        wide = gaussian_filter(counts_ZK.reshape(-1, SIDE, SIDE), (0.0, BLUR, BLUR), mode="nearest")
+        counts = wide.reshape(-1, BINS)
         band = counts.reshape(self.bands, self.columns, BINS).sum(axis=1)
         frame = band.sum(axis=0)
         frame_p = (frame + 1.0) / (frame.sum() + BINS)
@@ -58,15 +107,36 @@ class VelocityHistogram:
         p = (counts + PRIOR * up) / (counts.sum(axis=1, keepdims=True) + PRIOR)
         return np.asarray(-np.log(p), dtype=np.float32)
 
-    def _blurred(self) -> NDArray[np.float64]:
-        side = len(EDGES) + 1
-        c = self.counts_ZK.reshape(-1, side, side)
-        wide = np.pad(c, ((0, 0), (1, 1), (1, 1)))
-        beside = wide[:, :-2, 1:-1] + wide[:, 2:, 1:-1] + wide[:, 1:-1, :-2] + wide[:, 1:-1, 2:]
-        return np.asarray(((1.0 - BLUR) * c + BLUR * beside / 4.0).reshape(-1, BINS))
+
+def bins_of(velocity_hw2: NDArray[np.floating]) -> NDArray[np.int64]:
+    """(..., 2) velocities in usual speeds -> index of their bin, 0..BINS-1."""
+    b = np.digitize(velocity_hw2, EDGES)
+    return np.asarray(b[..., 1] * SIDE + b[..., 0], dtype=np.int64)
 
 
-def rarity(flow_hw2: NDArray[np.float32], table_ZK: NDArray[np.float32], bands: int, columns: int) -> NDArray[np.float32]:
-    """(h, w) rarity of each place's velocity, from VelocityHistogram.table()."""
-    h, w = flow_hw2.shape[:2]
-    return np.asarray(table_ZK[zones(h, w, bands, columns), bins_of(flow_hw2)], dtype=np.float32)
+def usual_speed(usual_3: Floats, rows: int) -> Floats:
+    """(rows,) usual speed of each row of a field."""
+    at = (np.arange(rows) + 0.5) / rows
+    return np.asarray(np.maximum(usual_3[0] + usual_3[1] * at, usual_3[2]), dtype=np.float32)
+
+
+def _usual(fields: list[NDArray[np.float16]]) -> Floats:
+    """A line through the root mean square speed of what moves on each row, rows weighted by how much does."""
+    bins = 64  # rows of any field size meet here
+    count, square = np.zeros(bins), np.zeros(bins)
+    for field in fields:
+        f = field.astype(np.float32)
+        speed = np.hypot(f[..., 0], f[..., 1])
+        moves = speed > MOVING
+        row = ((np.arange(len(f)) + 0.5) / len(f) * bins).astype(np.int64)
+        np.add.at(count, row, moves.sum(axis=1))
+        np.add.at(square, row, (speed**2 * moves).sum(axis=1))
+    if not count.sum():
+        return np.array([1.0, 0.0, 1.0], np.float32)
+    middle = float(np.sqrt(square.sum() / count.sum()))
+    known = count >= ENOUGH
+    if known.sum() < 3:
+        return np.array([middle, 0.0, middle], np.float32)
+    at = (np.arange(bins) + 0.5) / bins
+    slope, intercept = np.polyfit(at[known], np.sqrt(square[known] / count[known]), 1, w=np.sqrt(count[known]))
+    return np.array([intercept, slope, LEAST * middle], np.float32)

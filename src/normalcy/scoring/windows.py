@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from normalcy.nn.build import Network
 from normalcy.nn.encoder import Encoder
+from normalcy.nn.heads import PLACE
 from normalcy.nn.inputs import to_pixels, with_differences
 from normalcy.scoring.velocity import flow
 
@@ -81,8 +82,8 @@ class Windows:
 
     @cached_property
     def pooled(self) -> Tensor:
-        """F(V) averaged over time: (B, D, h, w)."""
-        return self.full.mean(dim=2)
+        """What densities are about, (B, D, h, w): F averaged over time, of whole windows or of their two middle frames."""
+        return (self.full if self.network.cfg.scoring.density_of == "clip" else self.pair).mean(dim=2)
 
     def dropped(self, t: int) -> Tensor:
         """F(V without frame t): (B, D, t', h, w)."""
@@ -90,6 +91,15 @@ class Windows:
             keep = [i for i in range(self.length) if i != t]
             self._dropped[t] = self._features(self.index_BT[:, keep])
         return self._dropped[t]
+
+    @cached_property
+    def pair(self) -> Tensor:
+        """F of the two middle frames alone: features (B, D, t', h, w)."""
+        return self._features(self._middle)
+
+    @property
+    def _middle(self) -> Tensor:
+        return self.index_BT[:, self.length // 2 - 1 : self.length // 2 + 1]
 
     @cached_property
     def _singles(self) -> tuple[Tensor, Tensor]:
@@ -114,8 +124,7 @@ class Windows:
     @cached_property
     def velocity(self) -> NDArray[np.float32]:
         """Optical flow between the two middle frames of each window, in pixels, on the score grid: (B, h, w, 2)."""
-        middle = self.length // 2
-        pairs = self.frames_NHWC[self.index_BT[:, middle - 1 : middle + 1]].cpu().numpy()
+        pairs = self.frames_NHWC[self._middle].cpu().numpy()
         grey = [[cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in pair] for pair in pairs]
         return np.stack([flow(before, after, self.grid) for before, after in grey])
 
@@ -127,8 +136,13 @@ class Windows:
         return -(-height // sy), -(-width // sx)
 
     @property
+    def judged(self) -> tuple[int, int]:
+        """Neighbourhood (in places) over which P1 and P2 average."""
+        return PLACE if self.network.cfg.train.dense else self.pool
+
+    @property
     def pool(self) -> tuple[int, int]:
-        """Neighbourhood (in places) over which the heads average: what they saw in training.
+        """Neighbourhood (in places) over which P3 averages, and P1 and P2 where they judge crops: what they saw in training.
 
         Trained on whole frames, a quarter of the picture is taken, so that a map over place exists at all.
         """

@@ -218,7 +218,7 @@ def test_the_snippets_of_python_md_run(
     (tmp_path / "labels").mkdir()
     for name in ("today", "second"):
         np.save(tmp_path / "labels" / f"{name}.npy", truth)
-    short = {"train.steps": "4", "train.batch": "4", "encoder.width": "4", "input.short_side": "64"}
+    short = {"train.steps": "4", "train.batch": "4", "encoder.width": "4", "input.short_side": "64", "train.crop": "32"}
     for key, value in short.items():
         monkeypatch.setenv(f"NORMALCY_{key.upper().replace('.', '__')}", value)
     space: dict[str, Any] = {}

@@ -26,6 +26,27 @@ def test_continuity_at_chance_is_two_ln_two() -> None:
     assert losses.continuity_loss(torch.zeros(3, 2), torch.zeros(3, 2)).item() == pytest.approx(2 * LN2)
 
 
+def test_continuity_of_places_counts_them_by_weight() -> None:
+    d, c = _logits(3, 2), _logits(3, 2)
+    places_d, places_c = torch.stack([d, c], dim=-1).unsqueeze(2), torch.stack([c, d], dim=-1).unsqueeze(2)  # (3, 2, 1, 2)
+    weight = torch.tensor([[[1.0, 0.0]]] * 3)
+    torch.testing.assert_close(losses.continuity_loss(places_d, places_c, weight), losses.continuity_loss(d, c))
+    even = torch.ones(3, 1, 2)
+    both = (losses.continuity_loss(d, c) + losses.continuity_loss(c, d)) / 2
+    torch.testing.assert_close(losses.continuity_loss(places_d, places_c, even), both)
+    torch.testing.assert_close(losses.continuity_loss(places_d, places_c), both)
+    assert losses.continuity_loss(places_d, places_c, 0 * even).item() == 0
+
+
+def test_localisation_of_places_counts_them_by_weight() -> None:
+    logits, other, m = _logits(3, 4), _logits(3, 4), torch.tensor([1, 4, 2])
+    places = torch.stack([logits, other], dim=-1).unsqueeze(2)
+    torch.testing.assert_close(
+        losses.localisation_loss(places, m, torch.tensor([[[3.0, 1.0]]] * 3)),
+        0.75 * losses.localisation_loss(logits, m) + 0.25 * losses.localisation_loss(other, m),
+    )
+
+
 def test_localisation_by_hand() -> None:
     # T = 5. Frame 1 of weights (2, 1, 1): p = 2/4 -> 0.693147. Frame 3 of equal weights: 1.098612. Mean 0.895880.
     got = losses.localisation_loss(torch.tensor([[LN2, 0.0, 0.0], [0.0, 0.0, 0.0]]), torch.tensor([1, 3]))

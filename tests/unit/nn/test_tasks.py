@@ -12,7 +12,8 @@ from torch import Tensor
 from normalcy.config import Config, load_config
 from normalcy.errors import ConfigError
 from normalcy.nn.build import Network
-from normalcy.nn.tasks import TASKS, Passes, without_frame
+from normalcy.nn.heads import PLACE
+from normalcy.nn.tasks import TASKS, Passes, moving, without_frame
 from normalcy.scoring.windows import Windows
 
 T, SIDE, B, K = 5, 32, 8, 3
@@ -139,14 +140,75 @@ def test_every_task_has_a_finite_loss_and_a_score_for_each_clip(name: str) -> No
     assert value.shape == (B,) and torch.isfinite(value).all()
 
 
-def test_together_they_share_two_passes_over_whole_and_shortened_clips() -> None:
-    network = Network(config("continuity", "localisation", "estimation", *BACKBONE)).train()
+@pytest.mark.parametrize(("of", "passes"), [("clip", [T - 1, T]), ("pair", [2, T - 1, T])])
+def test_together_they_share_one_pass_for_each_length_of_clip(of: str, passes: list[int]) -> None:
+    cfg = config("continuity", "localisation", "estimation", *BACKBONE)
+    network = Network(cfg.model_copy(update={"tasks": cfg.tasks.model_copy(update={"continuity_of": of})})).train()
     lengths: list[int] = []
     network.encoder.register_forward_hook(lambda m, x, y: lengths.append(x[0].shape[2]))
     p = Passes(network, batch(0))
     for name in ("continuity", "localisation", "arrow", "irregularity", "middle"):
         TASKS[name].loss(p)
-    assert sorted(lengths) == [T - 1, T]
+    assert sorted(lengths) == passes
+
+
+def frame_config(*sets: str) -> Config:
+    return load_config("tiny", environ={}, sets=[f"clip.length={T}", *sets])
+
+
+def test_a_pair_is_the_frames_around_the_gap_or_beside_it() -> None:
+    network = Network(frame_config())
+    b = batch(0)
+    p = Passes(network.eval(), b)
+    gap, beside = p.pairs
+    i, m = 3, int(b["m"][3])
+    torch.testing.assert_close(gap[i], network.features(b["v"][i : i + 1, [m - 1, m + 1]])[0], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(beside[i], network.features(b["v"][i : i + 1, [m - 1, m]])[0], rtol=1e-4, atol=1e-5)
+
+
+def test_places_count_where_something_moves() -> None:
+    clips = torch.full((2, 3, 64, 64, 3), 60, dtype=torch.uint8)
+    clips[0, 1, 16:24, 40:48] = 255
+    weight = moving(clips, (8, 8))
+    assert weight.shape == (2, 8, 8) and not weight[1].any()
+    assert weight[0, 2, 5] == weight[0].amax() > 0.8
+    assert weight[0, 5:].amax() == 0 and weight.amax() < 1
+
+
+def test_a_dense_loss_is_the_mean_over_moving_places() -> None:
+    network = Network(frame_config()).eval()
+    p = Passes(network, batch(0))
+    loss, figures = TASKS["localisation"].loss(p)
+    logits = network.heads.localise(p.d, PLACE)
+    weight = moving(p.batch["v"], (logits.shape[-2], logits.shape[-1]))
+    m = (p.batch["m"] - 1).tolist()
+    ce = torch.stack([-logits[i].log_softmax(dim=0)[k] for i, k in enumerate(m)])
+    right = torch.stack([(logits[i].argmax(dim=0) == k).float() for i, k in enumerate(m)])
+    torch.testing.assert_close(loss, (ce * weight).sum() / weight.sum())
+    torch.testing.assert_close(figures["localisation_accuracy"], (right * weight).sum() / weight.sum())
+
+
+@pytest.mark.parametrize("dense", ["true", "false"])
+@pytest.mark.parametrize("of", ["pair", "clip"])
+def test_continuity_is_learned_of_places_and_of_crops(dense: str, of: str) -> None:
+    """Squares of two brightnesses that glide by 2 pixels a frame: by 4 is a gap."""
+    torch.manual_seed(0)
+    network = Network(frame_config(f"train.dense={dense}", f"tasks.continuity_of={of}")).train()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
+    for i in range(80):
+        loss, figures = TASKS["continuity"].loss(Passes(network, batch(i)))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert float(figures["continuity_accuracy"]) > 0.85
+    network.eval()
+    with torch.inference_mode():
+        slow = np.stack([gliding((0, 2, 4, 6, 8), x) for x in (2, 3)])
+        fast = np.stack([gliding((0, 4, 8, 12, 16), x) for x in (2, 3)])
+        slow_odds, fast_odds = (TASKS["continuity"].score(clips(network, torch.from_numpy(v))) for v in (slow, fast))
+    assert slow_odds.shape == (2,)
+    if of == "pair":  # of a whole clip that is fast throughout the shape of the training clips says nothing
+        assert fast_odds.min() > slow_odds.max()
 
 
 def test_without_frame_takes_out_the_one_frame_of_each_clip() -> None:

@@ -17,8 +17,8 @@ from normalcy.scoring.windows import Windows
 B, T = 5, 4
 
 
-def config(name: str) -> Config:
-    return tiny_config(f"scoring.readouts=[{name}]", "decoder.steps=1", "decoder.width=8")
+def config(name: str, *sets: str) -> Config:
+    return tiny_config(f"scoring.readouts=[{name}]", "decoder.steps=1", "decoder.width=8", *sets)
 
 
 def windows(network: Network, images: np.ndarray) -> Windows:
@@ -135,22 +135,25 @@ def test_feature_is_higher_for_a_frame_that_does_not_belong() -> None:
     assert strange.mean() > fits.mean()
 
 
+@pytest.mark.parametrize("dense", [True, False])
+@pytest.mark.parametrize("of", ["pair", "clip"])
 @torch.inference_mode()
-def test_proxy_is_made_of_the_three_tasks() -> None:
-    cfg = config("proxy")
+def test_proxy_is_made_of_the_three_tasks(dense: bool, of: str) -> None:
+    cfg = config("proxy", f"train.dense={dense}", f"tasks.continuity_of={of}")
     network = tiny_network(cfg)
     proxy = build_readouts(cfg)[0]
     assert isinstance(proxy, Proxy) and proxy.two_sided == (False, True, True)
     w = windows(network, square_frames(B + T))
     got = proxy.maps(w)
     heads, pool = network.heads, w.pool
+    judged = (1, 1) if dense else pool
     miss, distance = [], []
     for t in (1, 2):
         rest = network.features(w.clips_BTHWC[:, [i for i in range(T) if i != t]])
         frame = network.features(w.clips_BTHWC[:, t : t + 1])
-        miss.append(-F.log_softmax(heads.localise(rest, pool), dim=1)[:, t - 1])
+        miss.append(-F.log_softmax(heads.localise(rest, judged), dim=1)[:, t - 1])
         distance.append(1 - F.cosine_similarity(heads.project(rest, pool), heads.project(frame, pool), dim=1))
-    logits = heads.continuity(network.features(w.clips_BTHWC), pool)
+    logits = heads.continuity(network.features(w.clips_BTHWC if of == "clip" else w.clips_BTHWC[:, 1:3]), judged)
     want = torch.stack([logits[:, 1] - logits[:, 0], (miss[0] + miss[1]) / 2, (distance[0] + distance[1]) / 2], dim=1)
     torch.testing.assert_close(got, want, rtol=1e-3, atol=1e-4)
     assert got[:, 1].min() >= 0 and got[:, 2].min() > -1e-6 and got[:, 2].max() <= 2

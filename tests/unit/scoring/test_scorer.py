@@ -81,7 +81,8 @@ def test_scores_are_those_of_the_windows_interpolated(model: Model) -> None:
 
 
 def test_the_score_is_the_mean_of_what_exceeds_typical(model: Model) -> None:
-    out = run(model, stream(square_frames(20)))
+    still = np.repeat(square_frames(1), 10, axis=0)
+    out = run(model, stream(np.concatenate([square_frames(20), still])))
     assert min(min(s.readouts.values()) for s in out) < 0.0  # else nothing would be cut off
     for s in out:
         assert s.score == pytest.approx(np.mean([max(v, 0.0) for v in s.readouts.values()]))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from normalcy.scoring.velocity import BINS, EDGES, VelocityHistogram, bins_of, flow, rarity
+from normalcy.scoring.velocity import BINS, EDGES, KEPT, VelocityHistogram, bins_of, flow, usual_speed
 
 
 def field(u: float, v: float, h: int = 4, w: int = 6) -> NDArray[np.float32]:
@@ -26,11 +26,11 @@ def test_every_velocity_has_a_bin_of_its_own_kind() -> None:
 
 
 def test_the_other_way_is_rare_and_the_usual_way_is_not() -> None:
-    table = counted(*[(2.0, 0.0)] * 200).table()
-    usual = rarity(field(2.0, 0.0), table, 1, 1)
+    normal = counted(*[(2.0, 0.0)] * 200).fit()
+    usual = normal.rarity(field(2.0, 0.0), 1, 1)
     assert usual.shape == (4, 6)
-    assert float(rarity(field(-2.0, 0.0), table, 1, 1).min()) > float(usual.max()) + 3
-    assert float(rarity(field(0.0, 0.0), table, 1, 1).min()) > float(usual.max()) + 1
+    assert float(normal.rarity(field(-2.0, 0.0), 1, 1).min()) > float(usual.max()) + 3
+    assert float(normal.rarity(field(0.0, 0.0), 1, 1).min()) > float(usual.max()) + 1
 
 
 def test_what_is_usual_on_one_side_is_rare_on_the_other() -> None:
@@ -39,17 +39,63 @@ def test_what_is_usual_on_one_side_is_rare_on_the_other() -> None:
         f = field(0.0, 0.0)
         f[:, 3:, 0] = 6.0
         h.add(f)
-    r = rarity(field(6.0, 0.0), h.table(), 1, 2)
+    r = h.fit().rarity(field(6.0, 0.0), 1, 2)
     assert float(r[:, :3].min()) > float(r[:, 3:].max()) + 2
 
 
+def test_speed_is_measured_by_what_is_usual_on_its_row() -> None:
+    """Walkers far away (top) move a pixel a step, those in front four: two pixels are rare above and four below are not."""
+    h = VelocityHistogram(1, 1)
+    rows = np.linspace(1.0, 4.0, 16, dtype=np.float32)
+    for _ in range(100):
+        f = field(0.0, 0.0, 16, 12)
+        f[..., 0] = rows[:, None]
+        h.add(f)
+    normal = h.fit()
+    np.testing.assert_allclose(usual_speed(normal.usual_3, 16), rows, rtol=0.15)
+    same = normal.rarity(np.broadcast_to(rows[:, None, None] * np.array([1.0, 0.0], np.float32), (16, 12, 2)), 1, 1)
+    twice = normal.rarity(np.broadcast_to(rows[:, None, None] * np.array([2.0, 0.0], np.float32), (16, 12, 2)), 1, 1)
+    assert float(twice.min()) > float(same.max()) + 2
+
+
+def test_speed_of_another_size_of_field_is_on_the_same_line() -> None:
+    h = VelocityHistogram(1, 1)
+    for _ in range(50):
+        f = field(0.0, 0.0, 32, 8)
+        f[..., 1] = np.linspace(1.0, 3.0, 32)[:, None]
+        h.add(f)
+    usual = h.fit().usual_3
+    np.testing.assert_allclose(usual_speed(usual, 64)[::2], usual_speed(usual, 32), rtol=0.05)
+
+
+def test_the_line_of_speeds_never_reaches_zero() -> None:
+    h = VelocityHistogram(1, 1)
+    for _ in range(50):
+        f = field(0.0, 0.0, 32, 8)
+        f[16:, :, 0] = np.linspace(0.2, 9.0, 16)[:, None]  # steep enough that the line is below zero at the top
+        h.add(f)
+    usual = h.fit().usual_3
+    assert usual[0] < 0
+    assert usual_speed(usual, 32).min() > 0.3
+
+
 def test_the_shares_of_a_zone_add_up_to_one() -> None:
-    table = counted((2.0, 0.0), (0.0, 0.0), (-9.0, 9.0), bands=2, columns=3).table()
+    table = counted((2.0, 0.0), (0.0, 0.0), (-9.0, 9.0), bands=2, columns=3).fit().table_ZK
     np.testing.assert_allclose(np.exp(-table.astype(np.float64)).sum(axis=1), 1.0, atol=0.02)
 
 
 def test_without_video_every_velocity_is_alike() -> None:
-    assert np.ptp(VelocityHistogram(2, 2).table()) == pytest.approx(0.0, abs=1e-5)
+    assert np.ptp(VelocityHistogram(2, 2).fit().table_ZK) == pytest.approx(0.0, abs=1e-5)
+
+
+def test_long_video_is_thinned_evenly() -> None:
+    h = VelocityHistogram(1, 1)
+    for i in range(3 * KEPT):
+        h.add(field(float(i // KEPT) + 1.0, 0.0, 1, 1))
+    kept = np.array([f[0, 0, 0] for f in h._fields])
+    assert len(kept) == KEPT
+    shares = [(kept == v).mean() for v in (1.0, 2.0, 3.0)]
+    np.testing.assert_allclose(shares, 1 / 3, atol=0.05)
 
 
 def test_flow_finds_the_shift() -> None:
@@ -60,3 +106,21 @@ def test_flow_finds_the_shift() -> None:
     assert f.shape == (10, 15, 2)
     assert np.median(f[..., 0]) == pytest.approx(3.0, abs=0.5)
     assert np.median(f[..., 1]) == pytest.approx(0.0, abs=0.3)
+
+
+def test_flow_sees_what_is_smaller_than_the_fastest_preset_sees() -> None:
+    """A walker of 8 by 20 pixels that goes three to the right."""
+    rng = np.random.default_rng(1)
+    ground = cv2.GaussianBlur(rng.integers(0, 256, (96, 128), dtype=np.uint8), (0, 0), 3)
+    walker = cv2.GaussianBlur(rng.integers(0, 256, (20, 8), dtype=np.uint8), (0, 0), 1)
+
+    def at(x: int) -> NDArray[np.uint8]:
+        out = ground.copy()
+        out[40:60, x : x + 8] = walker
+        return out
+
+    errors = [
+        abs(float(flow(at(56), at(59), (96, 128), preset)[42:58, 58:62, 0].mean()) - 3.0)
+        for preset in (cv2.DISOPTICAL_FLOW_PRESET_MEDIUM, cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    ]
+    assert errors[0] < 0.5 * errors[1]

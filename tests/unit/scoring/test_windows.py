@@ -44,7 +44,8 @@ def test_every_pass_equals_the_network_on_each_clip(
     assert len(w) == len(index) and w.length == 4
     assert torch.equal(w.clips_BTHWC, clips)
     close(w.full, clips)
-    torch.testing.assert_close(w.pooled, w.full.mean(dim=2))
+    close(w.pair, clips[:, 1:3])
+    torch.testing.assert_close(w.pooled, w.pair.mean(dim=2))
     for t in (1, 2):
         close(w.dropped(t), clips[:, [i for i in range(4) if i != t]])
         close(w.single(t), clips[:, t : t + 1])
@@ -66,8 +67,10 @@ def test_no_pass_is_run_twice_or_unasked(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(Windows, "_encode", lambda self, index: seen.append(len(index)) or torch.zeros(len(index), 2, 1, 1, 1))
     w = Windows(network, torch.from_numpy(square_frames(12)), torch.tensor(INDICES["overlapping"]))
     assert w.grid == (6, 8) and w.motion.shape == (3, 6, 8) and not seen
-    _ = w.full, w.full, w.pooled
+    _ = w.full, w.full
     assert seen == [3]
+    _ = w.pair, w.pooled
+    assert seen.pop() == 3 and seen == [3]
     _ = w.dropped(1), w.dropped(1), w.dropped(2)
     assert seen == [3, 3, 3]
     _ = w.single(1), w.single(2)

@@ -34,7 +34,7 @@ def test_what_it_learned_from() -> None:
         "`tiny`",
         "`light`",
         "clips of 4 frames at step 1",
-        "density, continuity, motion",
+        "density, continuity, velocity",
         "bf16",
         "torch 9.9",
         "Seed 0",
