@@ -96,8 +96,14 @@ class TasksConfig(_Strict):
     distillation: Weight = Field(0.0, description="The detector's class scores [11], told from the object's middle frame")
     continuity_of: Literal["clip", "pair"] = Field(
         "pair",
-        description="pair: continuity is judged of two frames, those on both sides of the gap or two neighbours, where only "
-        "how far things moved can tell; clip: of whole clips, as in the paper",
+        description="pair: continuity is judged of two frames, with a gap between them or none, where only how far things "
+        "moved can tell; clip: of whole clips, as in the paper",
+    )
+    widest_gap: int = Field(
+        4,
+        ge=2,
+        le=64,
+        description="pair: frames from the first to the second at most (below T); 2 = one is missing, the paper's",
     )
     omega: Weight = Field(0.5, description="Motion (triplet) against appearance (contrastive) in eq. 3")
     gamma: float = Field(0.5, gt=0.0, le=2.0, description="Margin of the triplet term; the paper gives none")
@@ -105,7 +111,7 @@ class TasksConfig(_Strict):
 
     @model_validator(mode="after")
     def _any(self) -> TasksConfig:
-        if not any(v for k, v in self if k not in ("continuity_of", "omega", "gamma", "tau")):
+        if not any(v for k, v in self if k not in ("continuity_of", "widest_gap", "omega", "gamma", "tau")):
             raise ValueError("every task is switched off; give at least one a weight above 0")
         return self
 
@@ -117,8 +123,8 @@ OBJECT_TASKS = ("arrow", "irregularity", "middle", "distillation")
 class TrainConfig(_Strict):
     """Optimisation of the encoder and the heads."""
 
-    steps: int = Field(400, ge=1, le=10_000_000, description="Optimiser steps")
-    batch: int = Field(12, ge=2, le=4096, description="Clip pairs per step")
+    steps: int = Field(300, ge=1, le=10_000_000, description="Optimiser steps")
+    batch: int = Field(12, ge=2, le=4096, description="Clip pairs per step; at object level see objects.batch")
     crop: int | None = Field(96, ge=16, le=1024, description="Side of the square crops in resized pixels; null = whole frame")
     dense: bool = Field(
         True,
@@ -152,7 +158,7 @@ class ScoringConfig(_Strict):
     """From features to a score for every frame."""
 
     readouts: tuple[ReadoutName, ...] = Field(
-        ("density", "continuity", "velocity"),
+        ("density", "frame_density", "velocity"),
         min_length=1,
         description="What the score is made of; see docs/method.md",
     )
@@ -169,7 +175,7 @@ class ScoringConfig(_Strict):
         "train", description="train: normal training video (default); per_video: min-max over each test video (the paper's)"
     )
     smoothing: Literal["none", "gaussian", "ema"] = Field("gaussian", description="gaussian is centred, ema causal")
-    sigma_s: float = Field(0.5, ge=0.0, le=60.0, description="Width of the smoothing in seconds")
+    sigma_s: float = Field(0.7, ge=0.0, le=60.0, description="Width of the smoothing in seconds")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16 is faster and changes scores slightly")
 
 
@@ -202,6 +208,7 @@ class ObjectsConfig(_Strict):
         4.0, gt=0.0, le=100.0, description="motion: how far a pixel leaves the background, in standard deviations of noise"
     )
     side: int = Field(32, ge=16, le=512, description="Side of an object's crop in pixels")
+    batch: int = Field(64, ge=2, le=4096, description="Pairs of tubes per training step")
     margin: float = Field(0.2, ge=0.0, le=4.0, description="Share of a box's size that a crop shows beyond it, in all")
     tracked: bool = Field(False, description="Crops follow the object's track; false: they stay where its box is")
     resolution: int = Field(360, ge=32, le=4096, description="Crops are cut from frames shrunk to at most this short side")

@@ -32,7 +32,7 @@ from normalcy.video.reader import VideoReader
 from normalcy.virtual.generate import write_dataset
 
 pytestmark = pytest.mark.slow
-FEW = ("train.steps=8", "train.batch=4", "encoder.width=4", "objects.side=16")
+FEW = ("train.steps=8", "objects.batch=4", "encoder.width=4", "objects.side=16")
 BACKBONE = ("tasks.arrow=1", "tasks.irregularity=1", "tasks.middle=1")
 
 

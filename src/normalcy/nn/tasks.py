@@ -127,20 +127,22 @@ class Passes:
 
     @cached_property
     def pairs(self) -> tuple[Tensor, Tensor]:
-        """(F of the frames on both sides of the gap, F of the first of them and the missing one): clips of two frames.
+        """(F of two frames with a gap between them, F of two neighbours): clips of two frames.
 
-        Both are of V: they show the same things at the same moment, and only how far those moved tells them apart.
+        Both begin with the first frame of V: they show the same things at the same moment, and only how far those moved
+        tells them apart.
         """
-        a, m, b = self.around.unbind(dim=1)
-        f = self._together({"gap": torch.stack([a, b], dim=1), "beside": torch.stack([a, m], dim=1)})
+        first, following, far = self.around.unbind(dim=1)
+        f = self._together({"gap": torch.stack([first, far], dim=1), "beside": torch.stack([first, following], dim=1)})
         return f["gap"], f["beside"]
 
     @cached_property
     def around(self) -> Tensor:
-        """The missing frame between its neighbours: (B, 3, h, w, 3)."""
-        v, m = self.batch["v"], self.batch["m"]
-        rows = torch.arange(len(m), device=m.device)
-        return torch.stack([v[rows, m - 1], v[rows, m], v[rows, m + 1]], dim=1)
+        """The first frame of V, the one after it, and one beyond the gap: (B, 3, h, w, 3). All widths of gap in turn."""
+        v = self.batch["v"]
+        rows = torch.arange(len(v), device=v.device)
+        widest = min(self.weights.widest_gap, v.shape[1] - 1)
+        return torch.stack([v[:, 0], v[:, 1], v[rows, 2 + rows % (widest - 1)]], dim=1)
 
     @property
     def pool(self) -> Pool:

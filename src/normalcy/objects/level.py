@@ -36,6 +36,10 @@ class ObjectLevel:
         except TrainingError:  # few objects: the validation figures are then of the part that was learned from
             return fit, TubeSampler(frames, found.small, m.fit_on, cfg, cfg.seed + 1, found.ids)
 
+    def batch(self, cfg: Config) -> int:
+        """Tubes are far smaller than crops of frames, and so are more of them."""
+        return cfg.objects.batch
+
     def calibrate(self, network: Network, m: Material) -> ObjectModel:
         """Densities and statistics of all normal objects, by cross-validation, for each scene; then the threshold."""
         objects = ObjectFolds(network, m, self._found or Found.of(m))

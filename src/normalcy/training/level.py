@@ -39,6 +39,10 @@ class Level(Protocol):
         """(training, validation) batches. Raises TrainingError where nothing can be drawn."""
         ...
 
+    def batch(self, cfg: Config) -> int:
+        """Clip pairs in a batch of stage 1."""
+        ...
+
     def calibrate(self, network: Network, m: Material) -> Calibrated:
         """The trained network, calibrated on normal video."""
         ...
@@ -54,6 +58,9 @@ class FrameLevel:
         cfg, frames = m.cfg, [v.frames for v in m.videos]
         fit = ClipSampler(frames, m.fit_on, cfg.clip, cfg.train.crop, cfg.seed)
         return fit, ClipSampler(frames, m.held, cfg.clip, cfg.train.crop, cfg.seed + 1)
+
+    def batch(self, cfg: Config) -> int:
+        return cfg.train.batch
 
     def calibrate(self, network: Network, m: Material) -> Calibrated:
         return calibrate(network, m)

@@ -107,7 +107,7 @@ def fit(
             load_kinetics(network.encoder, cfg.encoder.weights)  # type: ignore[arg-type]
         channels_last(network)
         stages = _Stages(cfg, out, where, *samplers, resume, progress)
-        stages.run("encoder", ProxyTask(network), cfg.train.steps, cfg.train.batch)
+        stages.run("encoder", ProxyTask(network), cfg.train.steps, level.batch(cfg))
         clock.lap("train")
         if cfg.decoder.steps:
             stages.run("decoder", DecoderTask(network), cfg.decoder.steps, cfg.decoder.batch)

@@ -34,7 +34,7 @@ def test_what_it_learned_from() -> None:
         "`tiny`",
         "`light`",
         "clips of 4 frames at step 1",
-        "density, continuity, velocity",
+        "density, frame_density, velocity",
         "bf16",
         "torch 9.9",
         "Seed 0",
