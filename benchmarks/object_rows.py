@@ -19,6 +19,7 @@ from typing import Any
 
 from normalcy.api.benchmark import run_benchmark, test_ref
 from normalcy.api.levels import load_model, train_level
+from normalcy.api.reproduce_cells import control_flags
 from normalcy.config import load_config
 from normalcy.data import catalogue
 from normalcy.objects.cache import boxes_of
@@ -32,9 +33,11 @@ ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "backbone": ("multi-task backbone [11]", ("arrow", "irregularity", "middle", "distillation")),
     "estimation": ("\\* estimation", ("arrow", "irregularity", "estimation", "distillation")),
     "three": ("\\* three tasks", ("continuity", "localisation", "estimation", "distillation")),
+    "control": ("\\* three tasks with random weights", ("continuity", "localisation", "estimation", "distillation")),
     "both": ("\\* three tasks and object motion, fused with the frame level", ("continuity", "localisation", "estimation")),
 }
-"""Row -> words, tasks. Read by the tasks' scores and the density; ``both`` by the defaults of both levels."""
+"""Row -> words, tasks. Read by the tasks' scores and the density; ``both`` by the defaults of both levels. ``control``: nothing
+but the statistics of batch normalisation is learned."""
 BESIDE = ("motion (global)", "motion (by row)", "interpolation (by row)")
 
 
@@ -53,7 +56,10 @@ def settings(row: str, sets: list[str]) -> list[str]:
 def measure(root: Path, row: str, seed: int, preset: str, sets: list[str]) -> dict[str, Any]:
     """Train, score and judge one cell."""
     data = catalogue.load("folder", root, require=("train", "test"))
-    cfg = load_config(preset, sets=settings(row, sets), flags={"seed": seed}, environ={})
+    chosen, flags = settings(row, sets), {"seed": seed}
+    cfg = load_config(preset, sets=chosen, flags=flags, environ={})
+    if row == "control":
+        cfg = load_config(preset, sets=chosen, flags={**flags, **control_flags(cfg)}, environ={})
     with tempfile.TemporaryDirectory() as folder:
         found_s = time.perf_counter()
         detector = build_detector(cfg.objects)

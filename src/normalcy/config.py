@@ -128,7 +128,7 @@ class TrainConfig(_Strict):
     crop: int | None = Field(96, ge=16, le=1024, description="Side of the square crops in resized pixels; null = whole frame")
     dense: bool = Field(
         True,
-        description="Continuity and localisation are judged at every place that moves; false: once per crop, as in the paper",
+        description="Continuity and localisation are judged at every moving place of a frame; false: once per crop (the paper)",
     )
     lr: float = Field(3e-3, gt=0.0, le=1.0, description="Peak learning rate of AdamW, decayed by a cosine to 0")
     warmup: Weight = Field(0.1, description="Share of the steps over which the learning rate rises first")
@@ -250,6 +250,11 @@ class Config(_Strict):
     scoring: ScoringConfig = ScoringConfig()
     objects: ObjectsConfig = ObjectsConfig()
     alarm: AlarmConfig = AlarmConfig()
+
+    @property
+    def judges_places(self) -> bool:
+        """Whether continuity and localisation are judged place by place. The crop of one object is judged as a whole."""
+        return self.train.dense and self.level != "object"
 
     @model_validator(mode="after")
     def _fits(self) -> Config:

@@ -134,7 +134,7 @@ def test_both_is_the_mean_of_the_two_levels(scene: Path, both: Path, tmp_path: P
     a, b, fused = (np.array([float(r[n]) for r in rows]) for n in ("frame", "objects", "score"))
     np.testing.assert_allclose(fused, (a + b) / 2, atol=1e-5)
     assert a.std() > 0 and b.std() > 0
-    assert "object_flow" in rows[0] and "motion" in rows[0]
+    assert "object_flow" in rows[0] and "velocity" in rows[0]
     model = load_model(both)
     assert isinstance(model, FusedModel)
     alone = load_model(both / "objects")

@@ -28,14 +28,16 @@ def _cross_entropy(logits: Tensor, target_B: Tensor, weight: Tensor | None) -> T
     return weighted_mean(F.cross_entropy(_exact(logits), target, reduction="none"), weight)
 
 
-def continuity_loss(logits_d: Tensor, logits_c: Tensor, weight: Tensor | None = None) -> Tensor:
+def continuity_loss(
+    logits_d: Tensor, logits_c: Tensor, weight_d: Tensor | None = None, weight_c: Tensor | None = None
+) -> Tensor:
     """Equation 1: cross-entropy of V_d as class 1 plus that of V_c as class 0. Logits (B, 2); chance is 2 ln 2.
 
-    Judged at every place, logits are (B, 2, h, w) and weight (B, h, w) says how much each place counts.
+    Judged at every place, logits are (B, 2, h, w) and the weights (B, h, w) say how much each place counts.
     """
     ones = torch.ones(len(logits_d), dtype=torch.long, device=logits_d.device)
     zeros = torch.zeros(len(logits_c), dtype=torch.long, device=logits_c.device)
-    return _cross_entropy(logits_d, ones, weight) + _cross_entropy(logits_c, zeros, weight)
+    return _cross_entropy(logits_d, ones, weight_d) + _cross_entropy(logits_c, zeros, weight_c)
 
 
 def localisation_loss(logits_d: Tensor, m: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -147,11 +147,11 @@ class Passes:
     @property
     def pool(self) -> Pool:
         """What P1 and P2 judge: each place, or the whole crop."""
-        return PLACE if self.network.cfg.train.dense else None
+        return PLACE if self.network.cfg.judges_places else None
 
     def counts(self, clips_BTHWC: Tensor, f_BDthw: Tensor) -> Tensor | None:
         """How much each place of these clips counts where places are judged; None where whole crops are."""
-        return moving(clips_BTHWC, (f_BDthw.shape[-2], f_BDthw.shape[-1])) if self.network.cfg.train.dense else None
+        return moving(clips_BTHWC, (f_BDthw.shape[-2], f_BDthw.shape[-1])) if self.network.cfg.judges_places else None
 
     def single(self, m: Tensor) -> Tensor:
         """F of frame m of each V alone; its statistics stay out of batch normalisation."""
@@ -212,14 +212,16 @@ def localisation_miss(w: ScoredClips, pool: Pool) -> Tensor:
 
 def _whole(judged: Callable[[ScoredClips, Pool], Tensor], w: ScoredClips) -> Tensor:
     """(B,) of whole clips, the way the heads were trained: on the pooled clip, or at each place, and then the mean."""
-    if w.network.cfg.train.dense:
+    if w.network.cfg.judges_places:
         return judged(w, PLACE).mean(dim=(1, 2))
     return judged(w, None)
 
 
-def _accuracy(zero_B2: Tensor, one_B2: Tensor, weight: Tensor | None = None) -> Tensor:
-    right = torch.stack([zero_B2.argmax(dim=1) == 0, one_B2.argmax(dim=1) == 1]).float().mean(dim=0)
-    return losses.weighted_mean(right, weight).detach()
+def _accuracy(zero_B2: Tensor, one_B2: Tensor, weight_0: Tensor | None = None, weight_1: Tensor | None = None) -> Tensor:
+    """Of logits (B, 2) or (B, 2, h, w) of clips of class 0 and of class 1, both counting the same."""
+    zero = losses.weighted_mean((zero_B2.argmax(dim=1) == 0).float(), weight_0)
+    one = losses.weighted_mean((one_B2.argmax(dim=1) == 1).float(), weight_1)
+    return ((zero + one) / 2).detach()
 
 
 class Continuity(Task):
@@ -228,10 +230,13 @@ class Continuity(Task):
     name = "continuity"
 
     def loss(self, p: Passes) -> Terms:
-        (d, c), clips = ((p.d, p.c), p.batch["v"]) if p.weights.continuity_of == "clip" else (p.pairs, p.around)
+        if p.weights.continuity_of == "clip":
+            (d, c), (of_d, of_c) = (p.d, p.c), (p.batch["v"], p.batch["c"])
+        else:  # both pairs count where the three frames differ: a place that counted for the gap alone would give it away
+            (d, c), (of_d, of_c) = p.pairs, (p.around, p.around)
         l_d, l_c = p.network.heads.continuity(d, p.pool), p.network.heads.continuity(c, p.pool)
-        weight = p.counts(clips, d)
-        return losses.continuity_loss(l_d, l_c, weight), {"continuity_accuracy": _accuracy(l_c, l_d, weight)}
+        w_d, w_c = p.counts(of_d, d), p.counts(of_c, c)
+        return losses.continuity_loss(l_d, l_c, w_d, w_c), {"continuity_accuracy": _accuracy(l_c, l_d, w_c, w_d)}
 
     def score(self, w: ScoredClips, teacher_BK: Tensor | None = None) -> Tensor:
         return _whole(continuity_odds, w)

@@ -138,7 +138,7 @@ class Windows:
     @property
     def judged(self) -> tuple[int, int]:
         """Neighbourhood (in places) over which P1 and P2 average."""
-        return PLACE if self.network.cfg.train.dense else self.pool
+        return PLACE if self.network.cfg.judges_places else self.pool
 
     @property
     def pool(self) -> tuple[int, int]:

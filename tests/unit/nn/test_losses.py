@@ -30,12 +30,12 @@ def test_continuity_of_places_counts_them_by_weight() -> None:
     d, c = _logits(3, 2), _logits(3, 2)
     places_d, places_c = torch.stack([d, c], dim=-1).unsqueeze(2), torch.stack([c, d], dim=-1).unsqueeze(2)  # (3, 2, 1, 2)
     weight = torch.tensor([[[1.0, 0.0]]] * 3)
-    torch.testing.assert_close(losses.continuity_loss(places_d, places_c, weight), losses.continuity_loss(d, c))
+    torch.testing.assert_close(losses.continuity_loss(places_d, places_c, weight, weight), losses.continuity_loss(d, c))
     even = torch.ones(3, 1, 2)
     both = (losses.continuity_loss(d, c) + losses.continuity_loss(c, d)) / 2
-    torch.testing.assert_close(losses.continuity_loss(places_d, places_c, even), both)
+    torch.testing.assert_close(losses.continuity_loss(places_d, places_c, even, even), both)
     torch.testing.assert_close(losses.continuity_loss(places_d, places_c), both)
-    assert losses.continuity_loss(places_d, places_c, 0 * even).item() == 0
+    assert losses.continuity_loss(places_d, places_c, 0 * even, 0 * even).item() == 0
 
 
 def test_localisation_of_places_counts_them_by_weight() -> None:

@@ -13,6 +13,7 @@ from normalcy.config import Config, load_config
 from normalcy.errors import ConfigError
 from normalcy.nn.build import Network
 from normalcy.nn.heads import PLACE
+from normalcy.nn.losses import localisation_loss
 from normalcy.nn.tasks import TASKS, Passes, moving, without_frame
 from normalcy.scoring.windows import Windows
 
@@ -188,6 +189,14 @@ def test_a_dense_loss_is_the_mean_over_moving_places() -> None:
     right = torch.stack([(logits[i].argmax(dim=0) == k).float() for i, k in enumerate(m)])
     torch.testing.assert_close(loss, (ce * weight).sum() / weight.sum())
     torch.testing.assert_close(figures["localisation_accuracy"], (right * weight).sum() / weight.sum())
+
+
+def test_the_crop_of_one_object_is_judged_as_a_whole() -> None:
+    cfg = config("continuity", "localisation")
+    assert cfg.train.dense and not cfg.judges_places
+    p = Passes(Network(cfg).eval(), batch(0))
+    loss, _ = TASKS["localisation"].loss(p)
+    torch.testing.assert_close(loss, localisation_loss(p.network.heads.localise(p.d), p.batch["m"]))
 
 
 @pytest.mark.parametrize("dense", ["true", "false"])
