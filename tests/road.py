@@ -13,8 +13,9 @@ import pytest
 from fakes import moving_square_video, write_video
 
 H, W, FPS = 64, 96, 25.0
-TINY = ("train.steps=6", "train.batch=4", "encoder.width=4")
-"""Steps enough to run every line, far too few to learn anything."""
+READOUTS = "scoring.readouts=[density, frame_density, continuity, motion, velocity]"
+TINY = ("train.steps=6", "train.batch=4", "encoder.width=4", READOUTS)
+"""Steps enough to run every line, far too few to learn anything: of the readouts, motion needs none."""
 
 
 def normal_videos(folder: Path, count: int = 2, frames: int = 60) -> Path:

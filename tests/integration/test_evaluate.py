@@ -92,7 +92,7 @@ def test_scored_videos_carry_their_protocol_to_the_baselines(odd: Path, model_di
     np.savez(masks / "odd.npz", masks=m)
     normalcy.score(odd, model_dir, tmp_path / "out", device="cpu", maps=True)
     r = normalcy.evaluate(tmp_path / "out", labels, masks=masks, resamples=5)
-    assert {row.protocol for row in r.rows} == {"train, gaussian 0.5 s"}
+    assert {row.protocol for row in r.rows} == {"train, gaussian 0.7 s"}
     assert all(row.peeked is None for row in r.rows)
     assert r.pixel is not None and 0 <= r.pixel.pixel_auc <= 1
     assert r.sizes is not None and sum(b.frames for b in r.sizes.bins) == 15

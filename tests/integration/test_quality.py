@@ -208,7 +208,7 @@ def test_object_level_has_its_cells_and_controls(root: Path, tmp_path: Path, lev
 def test_environment_is_left_out(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NORMALCY_SCORING__SIGMA_S", "3")
     _, r = go(root, tmp_path, order(control=False))
-    assert r.cells[0].protocol == "train, gaussian 0.5 s"
+    assert r.cells[0].protocol == "train, gaussian 0.7 s"
 
 
 def test_what_cannot_be_is_left_out_with_the_reason(root: Path, tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def test_a_loaded_model_and_a_folder_score_alike(odd: Path, model_dir: Path, tmp
     a = one(odd, model, tmp_path / "a", sets=["scoring.sigma_s=0"])
     b = one(odd, model_dir, tmp_path / "b", sets=["scoring.sigma_s=0"])
     assert np.array_equal(a.score, b.score)
-    assert model.cfg.scoring.sigma_s == 0.5  # what was set for one run stays with that run
+    assert model.cfg.scoring.sigma_s == 0.7  # what was set for one run stays with that run
 
 
 # -- what a second run does ------------------------------------------------------------------------------------------------

@@ -106,9 +106,9 @@ def test_changed_smoothing_is_said_to_void_the_budget(model: Model, item: str) -
 
 
 def test_protocol_in_words(model: Model) -> None:
-    assert short_protocol(model.cfg) == "train, gaussian 0.5 s"
+    assert short_protocol(model.cfg) == "train, gaussian 0.7 s"
     causal = with_settings(model, None, ["scoring.smoothing=ema", "scoring.normalise=per_video"]).cfg
-    assert short_protocol(causal) == "per_video, ema 0.5 s"
+    assert short_protocol(causal) == "per_video, ema 0.7 s"
     assert "causal" in protocol(causal) and "in this video" in protocol(causal)
     assert "centred" in protocol(model.cfg) and "cross-validated" in protocol(model.cfg)
     assert short_protocol(with_settings(model, None, ["scoring.sigma_s=0"]).cfg) == "train, unsmoothed"
