@@ -225,7 +225,7 @@ def _accuracy(zero_B2: Tensor, one_B2: Tensor, weight_0: Tensor | None = None, w
 
 
 class Continuity(Task):
-    """P1, eq. 1: is a frame missing? Score: log-odds of "discontinuous" on the intact clip, or on its pairs of frames."""
+    """P1, eq. 1: is a frame missing? Score: log-odds of "discontinuous" on the intact clip, or on its two middle frames."""
 
     name = "continuity"
 
