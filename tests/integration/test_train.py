@@ -149,6 +149,16 @@ def test_resume_with_other_settings_is_refused(normal: Path, tmp_path: Path) -> 
         normalcy.train(normal, tmp_path / "m", preset="tiny", sets=TINY)
 
 
+def test_what_a_kill_left_in_the_middle_of_a_write_does_not_stop_the_next_training(normal: Path, tmp_path: Path) -> None:
+    left = tmp_path / "m" / "checkpoints" / ".saving-killed"
+    left.mkdir(parents=True)
+    (left / "config.json").write_text("{")
+    (left.parent / "encoder.part").write_bytes(b"half")
+    normalcy.train(normal, tmp_path / "m", preset="tiny", sets=TINY, device="cpu")
+    assert not left.parent.exists()
+    normalcy.load(tmp_path / "m")
+
+
 @pytest.mark.parametrize("task", ["continuity", "localisation", "estimation"])
 def test_any_single_task(normal: Path, tmp_path: Path, task: str) -> None:
     off = [f"tasks.{t}=0" for t in ("continuity", "localisation", "estimation") if t != task]

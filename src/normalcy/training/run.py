@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import platform
+import shutil
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -279,11 +280,8 @@ class _Stages:
         self.history[stage] = reporter.history
 
     def clean(self) -> None:
-        """The model is written: checkpoints have served."""
-        folder = self._out / "checkpoints"
-        for p in folder.glob("*"):
-            p.unlink()
-        folder.rmdir()
+        """The model is written: checkpoints have served, and so has what a kill left beside them."""
+        shutil.rmtree(self._out / "checkpoints", ignore_errors=True)
 
 
 def _steps_done(path: Path) -> int:
