@@ -50,7 +50,7 @@ class ClipConfig(_Strict):
 
     length: int = Field(5, ge=3, le=64, description="T, frames of a continuous clip")
     fps: float | None = Field(
-        10.0,
+        5.0,
         gt=0.0,
         le=240.0,
         description="Frames per second of a clip: each video's step follows from its own rate; null = step",
@@ -165,7 +165,7 @@ class ScoringConfig(_Strict):
     density_of: Literal["clip", "pair"] = Field(
         "pair", description="Densities are about the features of a window's two middle frames (pair), or of all of it (clip)"
     )
-    stride: int = Field(2, ge=1, le=64, description="Clip frames between two scored windows")
+    stride: int = Field(1, ge=1, le=64, description="Clip frames between two scored windows")
     batch: int = Field(8, ge=1, le=512, description="Windows per forward pass; 1 for the lowest delay")
     bands: int = Field(8, ge=1, le=64, description="Bands of image rows that normal statistics are kept for; 1 = whole frame")
     columns: int = Field(1, ge=1, le=64, description="Zones that each band is divided into, for a fixed camera; 1 = rows alone")
@@ -212,7 +212,7 @@ class ObjectsConfig(_Strict):
     margin: float = Field(0.2, ge=0.0, le=4.0, description="Share of a box's size that a crop shows beyond it, in all")
     tracked: bool = Field(False, description="Crops follow the object's track; false: they stay where its box is")
     resolution: int = Field(360, ge=32, le=4096, description="Crops are cut from frames shrunk to at most this short side")
-    stride: int = Field(2, ge=1, le=64, description="Clip frames between two frames whose objects are scored")
+    stride: int = Field(1, ge=1, le=64, description="Clip frames between two frames whose objects are scored")
     memory_s: float = Field(
         0.0, ge=0.0, le=60.0, description="Time constant in seconds that an object's values are averaged with along its track"
     )

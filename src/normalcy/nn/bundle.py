@@ -28,7 +28,7 @@ from normalcy.errors import ConfigError, ModelError
 from normalcy.nn.build import Network
 from normalcy.nn.files import write_files
 
-FORMAT = 1
+FORMAT = 2
 CLASS = "normalcy-model"
 MODEL, ARRAYS, SCALARS, CONFIG, CARD = (
     "model.safetensors",
@@ -118,7 +118,7 @@ def save_bundle(
 def load_bundle(folder: str | Path, device: str | torch.device = "cpu") -> Bundle:
     """Read a model folder.
 
-    Raises ModelError, naming the file: missing, damaged, of a newer format, or a network that does not fit its configuration.
+    Raises ModelError, naming the file: missing, damaged, of another format, or a network that does not fit its configuration.
     """
     folder = Path(folder)
     if not (folder / CONFIG).is_file():
@@ -164,6 +164,11 @@ def _head(path: Path, data: bytes) -> dict[str, Any]:
     if head["format_version"] > FORMAT:
         raise ModelError(
             f"{path}: written by a newer Normalcy (format {head['format_version']}); this is format {FORMAT}: upgrade Normalcy"
+        )
+    if head["format_version"] < FORMAT:
+        raise ModelError(
+            f"{path}: written by an older Normalcy (format {head['format_version']}, this is {FORMAT}), which measured normal "
+            "in another way: train the model again"
         )
     if not isinstance(head.get("config"), dict) or not isinstance(head.get("sha256"), dict):
         raise ModelError(f"{path}: damaged: config or sha256 is missing")

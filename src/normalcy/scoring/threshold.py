@@ -3,6 +3,10 @@
 Alarms on normal video are runs of high scores, so runs are counted, not frames. Where the normal video is shorter than the
 budget asks for, the tail beyond it is a model: peaks over a high level are taken to fall off exponentially (the
 Pickands-Balkema-de Haan limit with shape 0, the cautious choice where there are few peaks).
+
+They are taken to do so in standard deviations of normal video, as readouts are measured, and not in the score, which is asinh
+of those (normalcy.scoring.fusion): an exponential tail of a logarithm would be that of something whose moments are infinite,
+and put the threshold where no event of a real video comes.
 """
 
 from __future__ import annotations
@@ -30,8 +34,9 @@ class Threshold:
     peaks: int
     """Separate runs above the level that the tail was fitted to."""
     level: float
+    """In standard deviations of normal video (sinh of a score)."""
     tail_scale: float
-    """Mean excess of the peaks over the level: the scale of the exponential tail; 0 where there were no peaks."""
+    """Mean excess of the peaks over the level, in the same: the scale of the exponential tail; 0 where there were no peaks."""
     tail: str
     """``empirical`` or ``exponential``."""
 
@@ -81,26 +86,28 @@ def fit_threshold(
 ) -> Threshold:
     """Threshold at which normal video gives ``budget_per_hour`` events.
 
-    videos: (score (N,), time_s (N,)) of each stretch of normal video. gap_s: alarms closer than this are one event.
+    videos: (score (N,), time_s (N,)) of each stretch of normal video; scores are asinh of standard deviations. gap_s: alarms
+    closer than this are one event.
     """
     scores = np.concatenate([s for s, _ in videos])
     hours = max(sum(float(t[-1] - t[0]) + float(t[-1] - t[0]) / max(len(t) - 1, 1) for _, t in videos) / 3600.0, 1e-9)
     allowed = budget_per_hour * hours
     level = float(np.quantile(scores, 0.9))
     peaks = np.sort(np.concatenate([run_peaks(s, t, level, gap_s) for s, t in videos]))[::-1]
+    deviations = float(np.sinh(level))
     if not len(peaks):  # a constant score: nothing ever rises above its own level
-        return Threshold(level, budget_per_hour, hours, 0, level, 0.0, "exponential")
-    scale = float(np.mean(peaks - level))
+        return Threshold(level, budget_per_hour, hours, 0, deviations, 0.0, "exponential")
+    scale = float(np.mean(np.sinh(peaks) - deviations))
     if allowed >= EMPIRICAL_PEAKS and allowed < len(peaks):
         value = float(np.mean(peaks[int(allowed) - 1 : int(allowed) + 1]))
-        return Threshold(value, budget_per_hour, hours, len(peaks), level, scale, "empirical")
-    value = _exponential(level, scale, len(peaks), allowed)
-    return Threshold(value, budget_per_hour, hours, len(peaks), level, scale, "exponential")
+        return Threshold(value, budget_per_hour, hours, len(peaks), deviations, scale, "empirical")
+    value = _exponential(deviations, scale, len(peaks), allowed)
+    return Threshold(value, budget_per_hour, hours, len(peaks), deviations, scale, "exponential")
 
 
 def _exponential(level: float, scale: float, peaks: int, allowed: float) -> float:
-    """Where an exponential tail over ``level`` leaves ``allowed`` of its peaks."""
-    return level + scale * float(np.log(max(peaks / allowed, 1.0)))
+    """The score at which an exponential tail over ``level`` leaves ``allowed`` of its peaks; both in standard deviations."""
+    return float(np.arcsinh(level + scale * np.log(max(peaks / allowed, 1.0))))
 
 
 def _count(n: float, thing: str) -> str:

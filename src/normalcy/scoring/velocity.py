@@ -1,8 +1,8 @@
 """How rare a velocity is at its place: histograms of optical flow per zone, counted on normal video.
 
 A car at walking pace on the road, a walker against the stream, anyone where nobody walks: what the size of motion alone
-cannot tell apart, its direction and place can. Velocities are in units of what is usual on their row of the picture, so that
-a skater far away and one in front are as fast as each other.
+cannot tell apart, its direction and place can. Velocities are in units of what is usual for things that stand on their row of
+the picture, so that a skater far away and one in front are as fast as each other.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ BLUR = 0.6
 """Width in bins over which a count is spread, so that a border between bins is no border of normal."""
 MOVING = 0.15
 """Working pixels per clip step from which on a place moves."""
+GAP = 1
+"""Still places in a column of moving ones that do not part it: a coat of one colour has no flow of its own."""
 ENOUGH = 30
 """Moving places that a row's usual speed takes at least."""
 LEAST = 0.3
@@ -56,14 +58,15 @@ class Velocities:
     """The velocities of normal video."""
 
     usual_3: Floats
-    """Usual speed in pixels per step: intercept and slope over the row (0 at the top, 1 at the bottom), and its least."""
+    """Usual speed in pixels per step of what stands on a row: intercept and slope over the row (0 at the top, 1 at the bottom),
+    and its least."""
     table_ZK: Floats
     """Rarity in nats of each velocity bin in each zone."""
 
     def rarity(self, flow_hw2: Floats, bands: int, columns: int) -> Floats:
         """(h, w) rarity of each place's velocity. bands, columns: as counted."""
         h, w = flow_hw2.shape[:2]
-        at = bins_of(flow_hw2 / usual_speed(self.usual_3, h)[:, None, None])
+        at = bins_of(in_usual_speeds(flow_hw2, self.usual_3))
         return np.asarray(self.table_ZK[zones(h, w, bands, columns), at], dtype=np.float32)
 
 
@@ -91,7 +94,7 @@ class VelocityHistogram:
         counts = np.zeros((self.bands * self.columns, BINS))
         for field in self._fields:
             h, w = field.shape[:2]
-            at = bins_of(field.astype(np.float32) / usual_speed(usual, h)[:, None, None])
+            at = bins_of(in_usual_speeds(field.astype(np.float32), usual))
             index = zones(h, w, self.bands, self.columns) * BINS + at
             counts += np.bincount(index.ravel(), minlength=counts.size).reshape(counts.shape)
         return Velocities(usual, self._table(counts))
@@ -114,23 +117,45 @@ def bins_of(velocity_hw2: NDArray[np.floating]) -> NDArray[np.int64]:
     return np.asarray(b[..., 1] * SIDE + b[..., 0], dtype=np.int64)
 
 
+def feet(flow_hw2: Floats) -> NDArray[np.int64]:
+    """(h, w) the row on which what moves at each place stands: the lowest of the moving places without a break below it.
+
+    A walker's head moves as fast as their feet and is as near, however far up the picture it is seen; by its own row it would
+    pass for something far away. A still place stands on its own row. In a crowd the column ends where the nearest walker does.
+    """
+    moves = np.hypot(flow_hw2[..., 0], flow_hw2[..., 1]) > MOVING
+    h, w = moves.shape
+    foot = np.repeat(np.arange(h)[:, None], w, axis=1)
+    for row in range(h - 2, -1, -1):
+        below = np.full(w, row)
+        for other in range(min(row + 1 + GAP, h - 1), row, -1):  # the nearest moving one counts, so it is looked at last
+            below = np.where(moves[other], foot[other], below)
+        foot[row] = np.where(moves[row], below, row)
+    return foot
+
+
+def in_usual_speeds(flow_hw2: Floats, usual_3: Floats) -> Floats:
+    """(h, w, 2) velocities in units of what is usual for things that stand where these do."""
+    return np.asarray(flow_hw2 / usual_speed(usual_3, len(flow_hw2))[feet(flow_hw2)][..., None], dtype=np.float32)
+
+
 def usual_speed(usual_3: Floats, rows: int) -> Floats:
-    """(rows,) usual speed of each row of a field."""
+    """(rows,) usual speed of what stands on each row of a field."""
     at = (np.arange(rows) + 0.5) / rows
     return np.asarray(np.maximum(usual_3[0] + usual_3[1] * at, usual_3[2]), dtype=np.float32)
 
 
 def _usual(fields: list[NDArray[np.float16]]) -> Floats:
-    """A line through the root mean square speed of what moves on each row, rows weighted by how much does."""
+    """A line through the root mean square speed of what stands on each row, rows weighted by how much moves there."""
     bins = 64  # rows of any field size meet here
     count, square = np.zeros(bins), np.zeros(bins)
     for field in fields:
         f = field.astype(np.float32)
         speed = np.hypot(f[..., 0], f[..., 1])
         moves = speed > MOVING
-        row = ((np.arange(len(f)) + 0.5) / len(f) * bins).astype(np.int64)
-        np.add.at(count, row, moves.sum(axis=1))
-        np.add.at(square, row, (speed**2 * moves).sum(axis=1))
+        row = ((feet(f)[moves] + 0.5) / len(f) * bins).astype(np.int64)
+        count += np.bincount(row, minlength=bins)
+        square += np.bincount(row, speed[moves] ** 2, minlength=bins)
     if not count.sum():
         return np.array([1.0, 0.0, 1.0], np.float32)
     middle = float(np.sqrt(square.sum() / count.sum()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -81,9 +82,9 @@ def test_threshold_as_it_was_calibrated(model: Model) -> None:
 
 
 def test_another_budget_moves_the_threshold_along_the_tail(model: Model) -> None:
-    """level + scale ln(peaks / (budget hours)): 1 + .5 ln(4 / .2), by hand."""
-    assert alarm_after(model, "alarm.budget_per_hour=20").value == pytest.approx(1 + 0.5 * 2.995732, abs=1e-5)
-    assert alarm_after(model, "alarm.budget_per_hour=1000").value == pytest.approx(1.0)
+    """asinh of level + scale ln(peaks / (budget hours)): asinh(1 + .5 ln(4 / .2)), by hand."""
+    assert alarm_after(model, "alarm.budget_per_hour=20").value == pytest.approx(math.asinh(1 + 0.5 * 2.995732), abs=1e-5)
+    assert alarm_after(model, "alarm.budget_per_hour=1000").value == pytest.approx(math.asinh(1.0))
 
 
 def test_per_video_has_no_events_and_says_why(model: Model) -> None:

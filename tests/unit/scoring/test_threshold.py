@@ -15,7 +15,7 @@ def alarms_per_hour(score: np.ndarray, time_s: np.ndarray, threshold: float, gap
 
 def noise(hours: float, seed: int, fps: float = 5.0) -> tuple[np.ndarray, np.ndarray]:
     n = int(hours * 3600 * fps)
-    return np.random.default_rng(seed).exponential(1.0, n), np.arange(n) / fps
+    return np.arcsinh(np.random.default_rng(seed).exponential(1.0, n)), np.arange(n) / fps
 
 
 def test_runs_closer_than_the_gap_are_one() -> None:
@@ -40,6 +40,20 @@ def test_with_too_little_video_the_tail_is_extrapolated_and_says_so() -> None:
     # The scores really have an exponential tail here, so the extrapolation has to be about right.
     assert alarms_per_hour(*noise(10.0, 1), fitted.value, 0.5) < 4.0
     assert fitted.value < noise(10.0, 1)[0].max() + 3
+
+
+def test_little_video_does_not_put_the_alarm_out_of_reach() -> None:
+    """Deviations with an exponential tail: what one false alarm an hour allows is at ten or so, which asinh makes three."""
+    fitted = fit_threshold([noise(2.4 / 60, 0)], 1.0, 1.0)
+    assert 2.0 < fitted.value < 4.0
+    assert np.sinh(fitted.value) == pytest.approx(
+        fitted.level + fitted.tail_scale * np.log(fitted.peaks / (2.4 / 60)), rel=0.02
+    )
+
+
+def test_another_budget_is_the_one_it_would_have_been_fitted_for() -> None:
+    fitted = fit_threshold([noise(0.1, 5)], 1.0, 0.5)
+    assert fitted.for_budget(5.0).value == pytest.approx(fit_threshold([noise(0.1, 5)], 5.0, 0.5).value)
 
 
 @given(st.floats(0.1, 50.0), st.floats(1.1, 20.0))

@@ -5,11 +5,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from normalcy.scoring.velocity import BINS, EDGES, KEPT, VelocityHistogram, bins_of, flow, usual_speed
+from normalcy.scoring.velocity import BINS, EDGES, GAP, KEPT, VelocityHistogram, bins_of, feet, flow, usual_speed
 
 
 def field(u: float, v: float, h: int = 4, w: int = 6) -> NDArray[np.float32]:
     return np.broadcast_to(np.array([u, v], np.float32), (h, w, 2)).copy()
+
+
+def on_rows(speeds: NDArray[np.floating], along: int = 0) -> NDArray[np.float32]:
+    """One thing that moves on each row, each in a column of its own: (h, h, 2)."""
+    f = field(0.0, 0.0, len(speeds), len(speeds))
+    f[np.arange(len(speeds)), np.arange(len(speeds)), along] = speeds
+    return f
 
 
 def counted(*velocities: tuple[float, float], bands: int = 1, columns: int = 1) -> VelocityHistogram:
@@ -48,22 +55,54 @@ def test_speed_is_measured_by_what_is_usual_on_its_row() -> None:
     h = VelocityHistogram(1, 1)
     rows = np.linspace(1.0, 4.0, 16, dtype=np.float32)
     for _ in range(100):
-        f = field(0.0, 0.0, 16, 12)
-        f[..., 0] = rows[:, None]
-        h.add(f)
+        h.add(on_rows(rows))
     normal = h.fit()
     np.testing.assert_allclose(usual_speed(normal.usual_3, 16), rows, rtol=0.15)
-    same = normal.rarity(np.broadcast_to(rows[:, None, None] * np.array([1.0, 0.0], np.float32), (16, 12, 2)), 1, 1)
-    twice = normal.rarity(np.broadcast_to(rows[:, None, None] * np.array([2.0, 0.0], np.float32), (16, 12, 2)), 1, 1)
+    same, twice = (np.diag(normal.rarity(on_rows(by * rows), 1, 1)) for by in (1, 2))
     assert float(twice.min()) > float(same.max()) + 2
+
+
+def test_what_moves_stands_where_its_column_ends() -> None:
+    f = field(0.0, 0.0, 12, 2)
+    f[2:6, 0, 0] = 1.0  # a walker
+    f[[8, 10 + GAP], 1, 0] = 1.0  # two, one behind the other
+    foot = feet(f)
+    assert foot[2:6, 0].tolist() == [5] * 4
+    assert foot[8, 1] == 8 and foot[10 + GAP, 1] == 10 + GAP
+    still = np.hypot(f[..., 0], f[..., 1]) == 0
+    np.testing.assert_array_equal(foot[still], np.repeat(np.arange(12)[:, None], 2, axis=1)[still])
+
+
+def test_a_coat_of_one_colour_does_not_part_a_walker() -> None:
+    f = field(0.0, 0.0, 12, 1)
+    f[[2, 3, 5, 6], 0, 0] = 1.0
+    assert feet(f)[[2, 3, 5, 6], 0].tolist() == [6] * 4
+    f[6:8] = 0.0
+    f[9] = 1.0
+    assert feet(f)[[2, 3, 5, 9], 0].tolist() == [5, 5, 5, 9]
+
+
+def test_head_and_feet_of_the_one_in_front_are_as_fast_as_each_other() -> None:
+    """Far walkers (short, high up) move one pixel a step, near ones (tall, from the middle down) four."""
+    h = VelocityHistogram(1, 1)
+    f = field(0.0, 0.0, 24, 4)
+    for head, foot, speed in ((4, 8, 1.0), (5, 15, 2.5), (6, 22, 4.0)):
+        f[:] = 0.0
+        f[head:foot, 2, 0] = speed
+        for _ in range(100):
+            h.add(f)
+    normal = h.fit()
+    r = normal.rarity(f, 1, 1)
+    assert np.ptp(r[6:22, 2]) < 0.5
+    small_but_fast = field(0.0, 0.0, 24, 4)
+    small_but_fast[4:8, 0, 0] = 4.0
+    assert float(normal.rarity(small_but_fast, 1, 1)[4:8, 0].min()) > float(r[6:22, 2].max()) + 2
 
 
 def test_speed_of_another_size_of_field_is_on_the_same_line() -> None:
     h = VelocityHistogram(1, 1)
     for _ in range(50):
-        f = field(0.0, 0.0, 32, 8)
-        f[..., 1] = np.linspace(1.0, 3.0, 32)[:, None]
-        h.add(f)
+        h.add(on_rows(np.linspace(1.0, 3.0, 32), along=1))
     usual = h.fit().usual_3
     np.testing.assert_allclose(usual_speed(usual, 64)[::2], usual_speed(usual, 32), rtol=0.05)
 
@@ -71,9 +110,7 @@ def test_speed_of_another_size_of_field_is_on_the_same_line() -> None:
 def test_the_line_of_speeds_never_reaches_zero() -> None:
     h = VelocityHistogram(1, 1)
     for _ in range(50):
-        f = field(0.0, 0.0, 32, 8)
-        f[16:, :, 0] = np.linspace(0.2, 9.0, 16)[:, None]  # steep enough that the line is below zero at the top
-        h.add(f)
+        h.add(on_rows(np.concatenate([np.zeros(16), np.linspace(0.2, 9.0, 16)])))  # the line is below zero at the top
     usual = h.fit().usual_3
     assert usual[0] < 0
     assert usual_speed(usual, 32).min() > 0.3
