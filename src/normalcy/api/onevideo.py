@@ -27,6 +27,7 @@ from normalcy.objects.files import ObjectWriter, read_objects
 from normalcy.report.overlay import Scale, blend, draw_frame
 from normalcy.report.timeline import save_timeline
 from normalcy.scoring.files import ScoreWriter
+from normalcy.scoring.localise import PEAK_SHARE
 from normalcy.stream import EventDetector
 from normalcy.types import Event, Frame, FrameScore, ObjectScore, VideoInfo, VideoScores
 from normalcy.video.cache import fingerprint
@@ -222,7 +223,10 @@ def _draw(job: Job, info: VideoInfo, scores: VideoScores, events: list[Event], f
             i = frame.index
             s = FrameScore(i, frame.time_s, float(scores.score[i]), {})
             running = next((k for k, e in enumerate(events, 1) if e.start_frame <= i <= e.end_frame), None)
-            image = blend(frame.image, np.asarray(maps[i], dtype=np.float32), 1.0, MAP_TOP)
+            score_map = np.asarray(maps[i], dtype=np.float32)
+            # An event has a place even where several readouts raised it together and none of them is beyond normal by itself.
+            least = 1.0 if running is None else min(1.0, PEAK_SHARE * float(score_map.max()))
+            image = blend(frame.image, score_map, least, MAP_TOP)
             writer.write(draw_frame(image, s, scale, running), frame.time_s)
             if (i + 1) % REPORT_EVERY == 0:
                 job.tell("overlay", i + 1, len(scores.score))

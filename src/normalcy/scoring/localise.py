@@ -8,6 +8,9 @@ from scipy import ndimage
 
 from normalcy.types import Box
 
+PEAK_SHARE = 0.5
+"""What lies above this share of a map's highest value belongs to its most abnormal region."""
+
 
 def regions(map_hw: NDArray[np.float32], size: tuple[int, int], threshold: float = 1.0) -> list[tuple[Box, float]]:
     """Connected regions (8-neighbourhood) of a score map above ``threshold``, highest peak first.
@@ -26,9 +29,9 @@ def regions(map_hw: NDArray[np.float32], size: tuple[int, int], threshold: float
 
 
 def peak_region(map_hw: NDArray[np.float32], size: tuple[int, int]) -> Box | None:
-    """Box around the most abnormal region: what lies above half of the map's highest value, or None for a flat map."""
+    """Box around the most abnormal region: what lies above PEAK_SHARE of the map's highest value, or None for a flat map."""
     top = float(map_hw.max())
     if top <= 0 or top - float(map_hw.min()) < 1e-6:
         return None
-    found = regions(map_hw, size, top / 2)
+    found = regions(map_hw, size, PEAK_SHARE * top)
     return found[0][0] if found else None
