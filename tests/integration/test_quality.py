@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from alarms import lines
 from layouts import make_folder
 from normalcy.errors import ConfigError, DataError
 from normalcy.scoring.material import Material
@@ -87,6 +88,16 @@ def test_one_configuration_on_two_sets(root: Path, tmp_path: Path) -> None:
     assert (tmp_path / "r.jsonl").read_bytes() == before
     text = to_text(r, Wanted())
     assert "plain" in text and "over random weights, mean over the sets (ped1_dev, yard)" in text
+
+
+def test_alarms_are_counted_from_what_it_leaves(root: Path, tmp_path: Path) -> None:
+    _, r = go(root, tmp_path, order(seeds=(0, 1)))
+    (tmp_path / "r.work").symlink_to(tmp_path / "work")
+    _, _, trained, control = lines(root, [tmp_path / "r.jsonl"], [1.0, 3600.0])
+    of = [c.alarms for c in r.cells if not c.untrained]
+    at_one = trained.split("|")[4].strip()
+    assert at_one == f"{of[0]['detected']}, {of[1]['detected']}; {of[0]['false_alarms']}, {of[1]['false_alarms']} false"
+    assert "| trained |" in trained and "| random |" in control
 
 
 def test_auc_of_a_part_is_that_of_its_clips(root: Path, tmp_path: Path) -> None:

@@ -43,9 +43,11 @@ def test_the_anomaly_stands_out(odd: Path, model_dir: Path, tmp_path: Path) -> N
     assert s.readouts["motion"][32:43].min() > s.readouts["motion"][:26].max()
 
 
+TOUCHY = ("alarm.budget_per_hour=3600", "scoring.smoothing=none", "alarm.min_s=0", "alarm.merge_s=0", "alarm.release=1")
+
+
 def test_events_file(odd: Path, model_dir: Path, tmp_path: Path) -> None:
-    sets = ["alarm.budget_per_hour=3600", "scoring.smoothing=none", "alarm.min_s=0", "alarm.merge_s=0", "alarm.release=1"]
-    (video,) = score(odd, model_dir, tmp_path, sets=sets).videos
+    (video,) = score(odd, model_dir, tmp_path, sets=TOUCHY).videos
     found = json.loads((video.folder / "events.json").read_text())
     assert found["threshold"] > 0 and "minutes of normal video" in found["note"] and "standard deviations" in found["units"]
     assert len(found["events"]) == len(video.events) >= 1
@@ -86,6 +88,26 @@ def test_maps_and_overlay(odd: Path, model_dir: Path, tmp_path: Path) -> None:
         assert c.streams.video[0].codec_context.name == "h264"
         assert sum(1 for _ in c.decode(video=0)) == 60
     assert (video.folder / "timeline.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_event_has_a_place_in_the_overlay(
+    odd: Path, model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from normalcy.api import onevideo
+
+    drawn = onevideo.blend
+    seen: list[tuple[float, float]] = []
+
+    def blend(image: np.ndarray, score_map: np.ndarray, threshold: float, top: float) -> np.ndarray:
+        seen.append((threshold, float(score_map.max())))
+        return drawn(image, score_map, threshold, top)
+
+    monkeypatch.setattr(onevideo, "blend", blend)
+    (video,) = score(odd, model_dir, tmp_path, overlay=True, sets=TOUCHY).videos
+    inside = {i for e in video.events for i in range(e.start_frame, e.end_frame + 1)}
+    assert inside and len(inside) < len(seen) == 60
+    assert all(least == 1.0 for i, (least, _) in enumerate(seen) if i not in inside)
+    assert all(least == pytest.approx(min(1.0, top / 2)) for i, (least, top) in enumerate(seen) if i in inside)
 
 
 def test_overlay_alone_leaves_no_maps(odd: Path, model_dir: Path, tmp_path: Path) -> None:
