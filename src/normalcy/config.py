@@ -212,7 +212,14 @@ class ObjectsConfig(_Strict):
     margin: float = Field(0.2, ge=0.0, le=4.0, description="Share of a box's size that a crop shows beyond it, in all")
     tracked: bool = Field(False, description="Crops follow the object's track; false: they stay where its box is")
     resolution: int = Field(360, ge=32, le=4096, description="Crops are cut from frames shrunk to at most this short side")
-    stride: int = Field(1, ge=1, le=64, description="Clip frames between two frames whose objects are scored")
+    fps: float | None = Field(
+        10.0,
+        gt=0.0,
+        le=240.0,
+        description="Frames per second of an object's clip, whose box has to hold the object all the while; null, or clip.fps "
+        "null: as clip has it",
+    )
+    stride: int = Field(2, ge=1, le=64, description="Clip frames between two frames whose objects are scored")
     memory_s: float = Field(
         0.0, ge=0.0, le=60.0, description="Time constant in seconds that an object's values are averaged with along its track"
     )
@@ -250,6 +257,13 @@ class Config(_Strict):
     scoring: ScoringConfig = ScoringConfig()
     objects: ObjectsConfig = ObjectsConfig()
     alarm: AlarmConfig = AlarmConfig()
+
+    @property
+    def clips(self) -> ClipConfig:
+        """Clips as they are at this level."""
+        if self.level != "object" or self.clip.fps is None or self.objects.fps is None:
+            return self.clip
+        return self.clip.model_copy(update={"fps": self.objects.fps})
 
     @property
     def judges_places(self) -> bool:

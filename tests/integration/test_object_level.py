@@ -23,8 +23,10 @@ from normalcy.nn.build import Network
 from normalcy.objects.files import read_objects
 from normalcy.objects.folds import Looked, ObjectFolds
 from normalcy.objects.model import Looks, ObjectModel
+from normalcy.objects.scorer import ObjectScorer
 from normalcy.scoring.material import Material
 from normalcy.scoring.model import Model
+from normalcy.scoring.scorer import Scorer
 from normalcy.scoring.threshold import Threshold
 from normalcy.scoring.windows import Windows
 from normalcy.types import Piece
@@ -33,6 +35,7 @@ from normalcy.virtual.generate import write_dataset
 
 pytestmark = pytest.mark.slow
 FEW = ("train.steps=8", "objects.batch=4", "encoder.width=4", "objects.side=16")
+RATES = ("clip.fps=5", "objects.fps=10")
 BACKBONE = ("tasks.arrow=1", "tasks.irregularity=1", "tasks.middle=1")
 
 
@@ -61,7 +64,8 @@ def objects(scene: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def both(scene: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(scene, tmp_path_factory.mktemp("both") / "m", "both")
+    """Frames in clips of five a second, objects of ten, as with the default preset."""
+    return trained(scene, tmp_path_factory.mktemp("both") / "m", "both", *RATES)
 
 
 def test_the_command_needs_no_flag_but_when_it_trains(scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,6 +131,15 @@ def test_pushed_frames_give_the_scores_of_the_file(
     np.testing.assert_allclose([s.score for s in live], filed, atol=2e-5)
 
 
+def test_clips_of_objects_have_their_own_rate(both: Path) -> None:
+    model = load_model(both)
+    assert isinstance(model, FusedModel)
+    assert (model.frame.cfg.clips.fps, model.objects.cfg.clips.fps) == (5.0, 10.0)
+    steps = [Scorer(model.frame, 160, 120, 10.0)._step, ObjectScorer(model.objects, 160, 120, 10.0)._step]
+    assert steps == [2, 1]
+    assert "at about 10 per second" in (both / "objects" / "README.md").read_text()
+
+
 def test_both_is_the_mean_of_the_two_levels(scene: Path, both: Path, tmp_path: Path) -> None:
     video = sorted((scene / "testing" / "videos").iterdir())[0]
     folder = normalcy.score(video, both, tmp_path, device="cpu").videos[0].folder
@@ -162,7 +175,7 @@ def test_resume_goes_on_with_the_frame_level_when_the_objects_are_done(scene: Pa
     half = tmp_path / "m"
     shutil.copytree(both / "objects", half / "objects")
     kept = (half / "objects" / "model.safetensors").stat().st_mtime_ns
-    normalcy.train(scene / "training", half, preset="tiny", level="both", sets=FEW, device="cpu", resume=True)
+    normalcy.train(scene / "training", half, preset="tiny", level="both", sets=[*FEW, *RATES], device="cpu", resume=True)
     assert (half / "objects" / "model.safetensors").stat().st_mtime_ns == kept
     assert isinstance(load_model(half), FusedModel)
 
@@ -231,7 +244,7 @@ def test_the_threshold_of_both_rests_on_video_that_neither_level_was_fitted_on(
     monkeypatch.setattr(ObjectModel, "observe", spy_observe_objects)
     monkeypatch.setattr(levels, "threshold_of", spy_threshold)
     out = tmp_path / "m"
-    normalcy.train(scene / "training", out, preset="tiny", level="both", sets=FEW, device="cpu", resume=True)
+    normalcy.train(scene / "training", out, preset="tiny", level="both", sets=[*FEW, *RATES], device="cpu", resume=True)
     assert [p.video for _, p in tests] == [0, 1]
     for (frame, objects), p in tests:
         assert fitted[id(frame)] == fitted[id(objects)] == {1 - p.video}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from normalcy.clips.sampling import step_at
 from normalcy.nn.build import Network
 from normalcy.objects.boxes import Boxes
 from normalcy.objects.found import Found, frame_size
@@ -114,7 +115,7 @@ class ObjectFolds:
         """Every how many-th of the frames that scoring would look at is enough."""
         each = self._m.cfg.objects.stride
         pieces = [p for part in parts for p in part]
-        total = sum(len(b) for p in pieces for b in self._found.small[p.video][p.start : p.stop : each * p.step])
+        total = sum(len(b) for p in pieces for b in self._found.small[p.video][p.start : p.stop : each * self._step(p)])
         return -(-total // MAX_OBJECTS) or 1
 
     def _look(self, p: Piece, thin: int) -> Looked:
@@ -129,18 +130,21 @@ class ObjectFolds:
         for clips in model.batches(regions(), size):
             if len(clips):
                 looks.append(model.look(clips))
-        return Looked(looks, boxes, size, video.info.fps / (model.cfg.objects.stride * p.step * thin))
+        return Looked(looks, boxes, size, video.info.fps / (model.cfg.objects.stride * self._step(p) * thin))
 
     def _regions(self, p: Piece, thin: int) -> Iterator[Regions]:
         video, cfg = self._m.videos[p.video], self._m.cfg
         length, boxes = cfg.clip.length, self._found.small[p.video]
-        middle, ids = length // 2, self._found.ids
-        every = cfg.objects.stride * p.step * thin
-        for t in range(p.start + middle * p.step, p.stop - (length - 1 - middle) * p.step, every):
-            at, path = clip_frames(t, length, p.step), None
+        middle, ids, step = length // 2, self._found.ids, self._step(p)
+        for t in range(p.start + middle * step, p.stop - (length - 1 - middle) * step, cfg.objects.stride * step * thin):
+            at, path = clip_frames(t, length, step), None
             if ids is not None:
                 path = along([boxes[k] for k in at], [ids[p.video][k] for k in at], middle)
-            yield self._cutter.regions(np.asarray(video.frames[at]), boxes[t], p.step / video.info.fps, path)
+            yield self._cutter.regions(np.asarray(video.frames[at]), boxes[t], step / video.info.fps, path)
+
+    def _step(self, p: Piece) -> int:
+        """Source frames between two frames of an object's clip; the piece may have been divided for the frame level."""
+        return step_at(self._m.videos[p.video].info.fps, self._m.cfg.clips)
 
     def score(self, model: ObjectModel, p: Piece) -> ScoreOfFrames:
         """Score a piece as new video is scored."""

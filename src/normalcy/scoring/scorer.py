@@ -38,7 +38,7 @@ class Scorer:
         self._normal: Model | None = None
         self._name = name
         self._maps = maps
-        self._step = step_at(fps, cfg.clip)
+        self._step = step_at(fps, cfg.clips)
         self._span = span(cfg.clip.length, self._step)
         self._hop = cfg.scoring.stride * self._step
         self._batch = cfg.scoring.batch

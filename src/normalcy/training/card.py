@@ -38,7 +38,7 @@ def card(cfg: Config, facts: Mapping[str, Any], threshold: Threshold) -> str:
         f"- {k.split('/', 1)[1]}: {v:.3f}" for k, v in facts["figures"].items() if "accuracy" in k or "interpolation" in k
     ]
     tasks = cfg.tasks
-    rate = f"step {cfg.clip.step}" if cfg.clip.fps is None else f"about {cfg.clip.fps:g} per second"
+    rate = f"step {cfg.clips.step}" if cfg.clips.fps is None else f"about {cfg.clips.fps:g} per second"
     chance = f"Chance: localisation {1 / (cfg.clip.length - 2):.3f}; .5 for the others (distillation: the commonest class)."
     if cfg.level == "frame":
         chance = f"Chance: continuity .5, localisation {1 / (cfg.clip.length - 2):.3f}, estimation .5."

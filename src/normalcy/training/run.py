@@ -215,7 +215,7 @@ def _decode(
 
 def _divide(videos: Sequence[CachedVideo], cfg: Config) -> tuple[list[Piece], list[Piece]]:
     """Pieces to fit on and to hold out. An error names the files, of many the first."""
-    steps = [step_at(v.info.fps, cfg.clip) for v in videos]
+    steps = [step_at(v.info.fps, cfg.clips) for v in videos]
     groups = [str(v.info.path.parent) for v in videos]
     try:
         return split([len(v) for v in videos], groups, cfg.train.holdout, cfg.clip.length, steps)
