@@ -19,6 +19,10 @@ from normalcy.nn.tasks import TASKS, Batch, Passes, without_frame
 __all__ = ["Batch", "DecoderTask", "ProxyTask", "without_frame"]
 
 
+MOST_LEFT_OUT = 0.1
+"""Share of the steps whose gradients may not be finite."""
+
+
 class _Task(LightningModule):
     """AdamW with a linear warm-up and a cosine to zero, over a fixed number of steps."""
 
@@ -26,7 +30,7 @@ class _Task(LightningModule):
         super().__init__()
         self.network = network
         self.cfg: Config = network.cfg
-        self._steps, self._lr = steps, lr
+        self._steps, self._lr, self._left_out = steps, lr, 0
 
     def configure_optimizers(self) -> Any:
         train = self.cfg.train
@@ -41,6 +45,27 @@ class _Task(LightningModule):
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None
+    ) -> None:
+        """Clip by the norm over all parameters. A step whose gradients are not finite is left out: in bfloat16 a CPU's kernels
+        now and then give such for a wide convolution, and one of them would end the training.
+
+        Raises TrainingError when that is no exception any more.
+        """
+        parameters = [p for p in self.parameters() if p.grad is not None]
+        norm = torch.nn.utils.clip_grad_norm_(parameters, float(gradient_clip_val or math.inf))
+        if torch.isfinite(norm):
+            return
+        self._left_out += 1
+        if self._left_out > MOST_LEFT_OUT * self._steps:
+            raise TrainingError(
+                f"the gradients of {self._left_out} steps were not finite, the last at step {self.global_step}: "
+                "train in full precision (train.precision=fp32) or with a lower train.lr"
+            )
+        for p in parameters:
+            p.grad = None
 
     def _report(self, terms: dict[str, Tensor], prefix: str) -> None:
         for name, value in terms.items():

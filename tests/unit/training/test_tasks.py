@@ -177,6 +177,34 @@ def test_training_lowers_the_loss_and_moves_every_part() -> None:
         assert any(not torch.equal(before[k], after[k]) for k in before if k.startswith(part)), part
 
 
+class Faulty(ProxyTask):
+    """Now and then a gradient comes out as some kernels give it in bfloat16."""
+
+    faulty: tuple[int, ...] = ()
+
+    def on_after_backward(self) -> None:
+        if self.global_step in self.faulty:
+            next(self.network.encoder.parameters()).grad.fill_(torch.inf)  # type: ignore[union-attr]
+
+
+def test_a_step_with_gradients_that_are_not_finite_is_left_out() -> None:
+    cfg = config(NAMES[:3], "train.steps=20", "train.lr=0.01", "train.warmup=0")
+    whole, skipped = Faulty(network_of(cfg)), Faulty(network_of(cfg))
+    skipped.faulty = (1,)
+    train(whole, batch(), 1)
+    train(skipped, batch(), 2)
+    weights = {k: v for k, v in state(skipped.network).items() if "running" not in k and "tracked" not in k}
+    assert all(torch.equal(v, state(whole.network)[k]) for k, v in weights.items())
+    assert all(v.isfinite().all() for v in state(skipped.network).values())
+
+
+def test_gradients_that_are_seldom_finite_are_an_error() -> None:
+    task = Faulty(network_of(config(NAMES[:3], "train.steps=20")))
+    task.faulty = tuple(range(3, 9))
+    with pytest.raises(TrainingError, match=r"gradients of 3 steps were not finite, the last at step 5: .*fp32"):
+        train(task, batch(), 20)
+
+
 def test_a_frozen_encoder_stays_as_it_is_and_the_heads_learn() -> None:
     network = network_of(config(NAMES[:3], "encoder.frozen=true", "train.steps=5"))
     encoder, heads = state(network.encoder), state(network.heads)
