@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from normalcy.config import Config, load_config
+from normalcy.config import Config
 from normalcy.nn.build import Network
 from normalcy.objects.boxes import Boxes
 from normalcy.objects.flow import measure
@@ -26,6 +26,7 @@ from normalcy.objects.model import ObjectModel
 from normalcy.objects.normal import Seen
 from normalcy.objects.scorer import ObjectScorer
 from normalcy.objects.tubes import cut
+from normalcy.presets import load_config
 from normalcy.types import Frame
 from normalcy.virtual.generate import Scenario
 

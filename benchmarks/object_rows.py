@@ -20,10 +20,10 @@ from typing import Any
 from normalcy.api.benchmark import run_benchmark, test_ref
 from normalcy.api.levels import load_model, train_level
 from normalcy.api.reproduce_cells import control_flags
-from normalcy.config import load_config
 from normalcy.data import catalogue
 from normalcy.objects.cache import boxes_of
 from normalcy.objects.detect import build_detector
+from normalcy.presets import load_config
 
 NAMES = ("continuity", "localisation", "estimation", "arrow", "irregularity", "middle", "distillation")
 ROWS: dict[str, tuple[str, tuple[str, ...]]] = {

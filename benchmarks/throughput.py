@@ -28,9 +28,10 @@ import torch
 from numpy.typing import NDArray
 
 from normalcy.clips.sampling import sliding, span, step_at
-from normalcy.config import Config, load_config
+from normalcy.config import Config
 from normalcy.data.clips import ClipSampler
 from normalcy.nn.build import Network, channels_last
+from normalcy.presets import load_config
 from normalcy.scoring.model import Model
 from normalcy.scoring.scorer import Scorer
 from normalcy.training.feed import Feed

@@ -1,6 +1,6 @@
 """Writes the tables of docs/configuration.md from the settings themselves: ``python docs/make_configuration.py``.
 
-Run it after a change of src/normalcy/config.py; tests/unit/docs says when it was forgotten.
+Run it after a change of src/normalcy/config.py or presets.py; tests/unit/docs says when it was forgotten.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from normalcy.config import PRESETS, Config, known_keys, load_config
+from normalcy.config import Config
+from normalcy.presets import PRESETS, known_keys, load_config
 
 PAGE = Path(__file__).with_name("configuration.md")
 SECTIONS = {

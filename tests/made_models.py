@@ -9,8 +9,9 @@ import torch
 
 from fakes import moving_square_video
 from normalcy.clips.sampling import sliding
-from normalcy.config import Config, load_config
+from normalcy.config import Config
 from normalcy.nn.build import Network
+from normalcy.presets import load_config
 from normalcy.scoring.model import Model
 from normalcy.scoring.windows import Windows
 from normalcy.types import Frame

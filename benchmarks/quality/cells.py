@@ -30,13 +30,14 @@ from normalcy.api.results import ScoreResult
 from normalcy.api.scoring import load, score_refs
 from normalcy.api.settings import alarm
 from normalcy.api.version import version
-from normalcy.config import Config, load_config
+from normalcy.config import Config
 from normalcy.data.base import Dataset, some
 from normalcy.errors import ConfigError, DataError, MetricError
 from normalcy.metrics.events import EventMetrics
 from normalcy.nn.bundle import CONFIG
 from normalcy.nn.device import pick_device
 from normalcy.nn.files import write_files
+from normalcy.presets import load_config
 from quality import source
 from quality.parts import ALL, clips_by_part
 from quality.rows import Beside, Cell, Part

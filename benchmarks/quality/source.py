@@ -20,7 +20,7 @@ NETWORK = ("clips", "nn", "video", "data/clips.py", "data/split.py", "training")
 CALIBRATION = ("training/calibration.py", "training/card.py")
 """What lies in there and comes after the network."""
 JUDGING = ("metrics", "api/judge.py")
-SCORES = (*NETWORK, "config.py", "scoring", "stream.py", "types.py", "api/onevideo.py", *JUDGING)
+SCORES = (*NETWORK, "config.py", "presets.py", "scoring", "stream.py", "types.py", "api/onevideo.py", *JUDGING)
 """What decides a cell's numbers."""
 BASELINES = (*JUDGING, "video", "scoring/motion.py", "scoring/smooth.py", "api/baselines.py", "api/motion_cache.py")
 """What decides the baselines' numbers."""

@@ -15,9 +15,9 @@ from layouts import Truth
 from normalcy.api.baselines import PICTURE
 from normalcy.api.benchmark import BenchmarkResult, benchmark, table_text
 from normalcy.api.reproduce import reproduce
-from normalcy.config import load_config
 from normalcy.data import catalogue
 from normalcy.errors import DataError
+from normalcy.presets import load_config
 from normalcy.training.run import fit
 from road import tree
 

@@ -17,13 +17,13 @@ from normalcy.api import levels, open_scorer
 from normalcy.api.levels import FusedModel, frame_part, load_model
 from normalcy.cli import exits
 from normalcy.cli.commands import app
-from normalcy.config import load_config
 from normalcy.errors import ConfigError, ModelError, UsageError
 from normalcy.nn.build import Network
 from normalcy.objects.files import read_objects
 from normalcy.objects.folds import Looked, ObjectFolds
 from normalcy.objects.model import Looks, ObjectModel
 from normalcy.objects.scorer import ObjectScorer
+from normalcy.presets import load_config
 from normalcy.scoring.material import Material
 from normalcy.scoring.model import Model
 from normalcy.scoring.scorer import Scorer

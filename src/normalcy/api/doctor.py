@@ -153,8 +153,8 @@ def _speed() -> Check:
     """Clips per second through the default encoder, with one thread and with all."""
     import torch
 
-    from normalcy.config import load_config
     from normalcy.nn.build import build_encoder
+    from normalcy.presets import load_config
 
     cfg = load_config(environ={})
     encoder = build_encoder(cfg).eval()

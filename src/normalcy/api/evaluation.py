@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from normalcy.api.baselines import Protocol, content_free_rows
 from normalcy.api.record import MAPS, RECORD, short_protocol
 from normalcy.api.results import EvalResult
-from normalcy.config import parse_config
 from normalcy.data.files import load_label_folder, load_mask_folder, load_score_folder, match, match_names
 from normalcy.errors import DataError, MetricError, NormalcyError, UsageError
 from normalcy.metrics.auc import frame_metrics
@@ -23,6 +22,7 @@ from normalcy.metrics.compare import Comparison, compare
 from normalcy.metrics.grid import mask_share
 from normalcy.metrics.pixel import PixelMetrics, pixel_metrics
 from normalcy.metrics.table import ResultRow, frame_row
+from normalcy.presets import parse_config
 
 PEEKED = "each video's own lowest and highest score, so the video has to be seen whole and is taken to hold an anomaly"
 """Why per-video normalisation is no fair play."""

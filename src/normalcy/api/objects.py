@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from normalcy.api import Progress, Sources
 from normalcy.api.sources import find
 from normalcy.api.version import version
-from normalcy.config import load_config
 from normalcy.errors import OutputError, SourceError, UsageError
 from normalcy.objects.boxes import NO_CLASS, Boxes
 from normalcy.objects.cache import boxes_of
@@ -25,6 +24,7 @@ from normalcy.objects.classes import CLASSES
 from normalcy.objects.detect import Detector, build_detector
 from normalcy.objects.tracks import track
 from normalcy.objects.weights import PUBLISHED, find_weights
+from normalcy.presets import load_config
 from normalcy.report.boxes import draw_boxes
 from normalcy.report.files import write_bytes
 from normalcy.video.cache import fingerprint

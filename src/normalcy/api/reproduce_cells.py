@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from normalcy.api.reproduce_tables import ALL, LENGTHS, PAPER_LENGTH, TASK_SETTING, Row, Table, Task, at_length, control
-from normalcy.config import Config, load_config
+from normalcy.config import Config
 from normalcy.errors import UsageError
+from normalcy.presets import load_config
 
 READOUT_TASKS: dict[str, tuple[Task, ...]] = {
     "psnr": (),

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from normalcy.api.levels import AnyModel
-from normalcy.config import Config, ScoringConfig, override_config
+from normalcy.config import Config, ScoringConfig
 from normalcy.errors import ConfigError
 from normalcy.objects.fused import FusedModel
+from normalcy.presets import override_config
 from normalcy.scoring.threshold import Threshold
 
 FITTED = frozenset(("readouts", "density_of", "bands", "columns", "lanes", "top"))

@@ -9,8 +9,9 @@ from typing import Any
 from normalcy.api import Progress, Sources
 from normalcy.api.levels import train_level
 from normalcy.api.sources import listed
-from normalcy.config import Config, load_config
+from normalcy.config import Config
 from normalcy.errors import ConfigError, WeightsError
+from normalcy.presets import load_config
 from normalcy.training.run import TrainResult
 from normalcy.video.source import expand_all
 

@@ -82,7 +82,7 @@ def train(
 ) -> None:
     """Learn what is normal from videos in which nothing else happens."""
     from normalcy import api
-    from normalcy.config import load_config
+    from normalcy.presets import load_config
 
     guessing = chance(load_config(preset, config, sets or (), {"level": level}).clip.length)
     with exits.interruptible(f"Go on with: the same command and --resume ({out} is kept)"), shown(guessing) as progress:
@@ -239,7 +239,7 @@ app.command(epilog=EPILOG)(cache)
 @config_app.command("show", epilog=EPILOG)
 def config_show(preset: Preset = "cpu", config: ConfigFile = None, sets: Settings = None) -> None:
     """All settings as they would be used, as YAML that --config reads."""
-    from normalcy.config import load_config
+    from normalcy.presets import load_config
 
     show.out(show.settings(load_config(preset, config, sets or ())))
 
@@ -260,7 +260,7 @@ def has_display() -> bool:
 
 
 def _clip_length() -> int:
-    from normalcy.config import load_config
+    from normalcy.presets import load_config
 
     return load_config().clip.length
 

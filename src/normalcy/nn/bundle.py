@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
 
-from normalcy.config import Config, parse_config
+from normalcy.config import Config
 from normalcy.errors import ConfigError, ModelError
 from normalcy.nn.build import Network
 from normalcy.nn.files import write_files
+from normalcy.presets import parse_config
 
 FORMAT = 2
 CLASS = "normalcy-model"

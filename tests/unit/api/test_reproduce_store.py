@@ -10,9 +10,10 @@ import pytest
 
 from layouts import make_folder
 from normalcy.api.reproduce_store import FILE, append_outcome, fingerprint, read_outcomes
-from normalcy.config import Config, load_config
+from normalcy.config import Config
 from normalcy.data import catalogue
 from normalcy.errors import DataError
+from normalcy.presets import load_config
 from outcomes import FUSED, OUTCOME
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from normalcy.api.reproduce_cells import CONTROL_LR, base_config, configure, rows_of, suited_readouts
 from normalcy.api.reproduce_tables import ALL, TABLES, Auc, Row
-from normalcy.config import PRESETS, load_config
 from normalcy.errors import ConfigError, UsageError
+from normalcy.presets import PRESETS, load_config
 
 PAPER = Path(__file__).resolve().parents[3] / ".." / "shared" / "design" / "paper.txt"
 READOUTS = "scoring.readouts=[density, continuity, motion]"

@@ -9,9 +9,10 @@ import pytest
 
 from normalcy.api.record import protocol, short_protocol
 from normalcy.api.settings import alarm, changed, with_settings
-from normalcy.config import Config, load_config
+from normalcy.config import Config
 from normalcy.errors import ConfigError
 from normalcy.nn.build import Network
+from normalcy.presets import load_config
 from normalcy.scoring.model import Model
 from normalcy.scoring.threshold import Threshold
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from normalcy.cli import show
-from normalcy.config import PRESETS, load_config
+from normalcy.presets import PRESETS, load_config
 
 
 @dataclass

@@ -16,7 +16,7 @@ import pytest
 import typer
 
 from normalcy.cli import EXIT_CODES, app
-from normalcy.config import known_keys, load_config
+from normalcy.presets import known_keys, load_config
 from road import normal_videos, odd_video, own_cache
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from normalcy.config import PRESETS, load_config
 from normalcy.errors import ConfigError
 from normalcy.nn import losses
 from normalcy.nn.build import ENCODERS, Network, build_encoder, channels_last, frozen_statistics
+from normalcy.presets import PRESETS, load_config
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from normalcy.config import Config, load_config
+from normalcy.config import Config
 from normalcy.errors import ModelError, OutputError
 from normalcy.nn import bundle
 from normalcy.nn.build import Network
 from normalcy.nn.bundle import load_bundle, save_bundle
+from normalcy.presets import load_config
 
 FILES = ["calibration.json", "calibration.safetensors", "config.json", "model.safetensors"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from normalcy.config import load_config
 from normalcy.nn.build import Network
 from normalcy.nn.decoder import Decoder, at_gap
+from normalcy.presets import load_config
 
 
 def _network(*sets: str, awake: bool = True) -> Network:

@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from normalcy.config import Config, load_config
+from normalcy.config import Config
 from normalcy.errors import ConfigError
 from normalcy.nn.build import Network
 from normalcy.nn.heads import PLACE
 from normalcy.nn.losses import localisation_loss
 from normalcy.nn.tasks import TASKS, Passes, moving, without_frame
+from normalcy.presets import load_config
 from normalcy.scoring.windows import Windows
 
 T, SIDE, B, K = 5, 32, 8, 3

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from made_models import stream, tiny_network
-from normalcy.config import Config, load_config
+from normalcy.config import Config
 from normalcy.errors import TrainingError
 from normalcy.objects import folds
 from normalcy.objects.boxes import Boxes
@@ -17,6 +17,7 @@ from normalcy.objects.folds import Looked, ObjectFolds
 from normalcy.objects.found import Found
 from normalcy.objects.model import Looks, ObjectModel
 from normalcy.objects.scorer import ObjectScorer
+from normalcy.presets import load_config
 from normalcy.scoring.crossfit import cross_fit, plan_of, threshold_of
 from normalcy.scoring.material import Material
 from normalcy.scoring.scorer import score_all

@@ -10,13 +10,14 @@ import torch
 
 from fakes import moving_square_video
 from made_models import stream
-from normalcy.config import Config, load_config
+from normalcy.config import Config
 from normalcy.errors import DataError, ModelError, ShortVideoError, TrainingError, VideoError
 from normalcy.nn.build import Network
 from normalcy.objects.boxes import Boxes
 from normalcy.objects.model import ObjectModel, Regions, region_size
 from normalcy.objects.normal import Seen, fused
 from normalcy.objects.scorer import GRID, ObjectScorer
+from normalcy.presets import load_config
 from normalcy.types import FrameScore
 from objects_help import boxes
 

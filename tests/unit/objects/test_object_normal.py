@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from normalcy.config import Config, load_config
+from normalcy.config import Config
 from normalcy.errors import TrainingError
 from normalcy.objects.boxes import Boxes
 from normalcy.objects.normal import Cells, ObjectNormal, Seen, settle
 from normalcy.objects.readouts import FlowReadout
+from normalcy.presets import load_config
 from normalcy.scoring.normal import centre_and_scale
 from objects_help import boxes
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from normalcy.config import Config, load_config
+from normalcy.config import Config
 from normalcy.errors import TrainingError
 from normalcy.objects.boxes import Boxes
 from normalcy.objects.sampler import TubeSampler, teacher_of
 from normalcy.objects.tracks import track
 from normalcy.objects.tubes import cut
+from normalcy.presets import load_config
 from normalcy.types import Piece
 from objects_help import boxes
 
