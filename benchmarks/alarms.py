@@ -10,7 +10,6 @@ each configuration and data set, trained and with random weights, and of each se
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from normalcy.metrics.events import EventMetrics, event_metrics
 from normalcy.scoring.files import read_scores
 from normalcy.stream import EventDetector
 from normalcy.types import FrameScore, VideoScores
+from quality.rows import read
 
 ANYWHERE = (1, 1)
 """Picture size: only times are counted."""
@@ -46,8 +46,6 @@ def measure(
 
 def lines(root: Path, results: Sequence[Path], budgets: Sequence[float]) -> list[str]:
     """The table. Raises DataError where no cell is left to count."""
-    from quality.rows import read
-
     rows: dict[tuple[str, str, bool], dict[int, list[EventMetrics]]] = defaultdict(dict)
     for path in results:
         for c in read(path).cells:
@@ -93,5 +91,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).resolve().parent)
     main()

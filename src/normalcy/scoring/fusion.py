@@ -16,6 +16,11 @@ def squash(z: Values) -> Values:
     return np.asarray(np.arcsinh(z), dtype=np.float64)
 
 
+def unsquash(score: Values) -> Values:
+    """The reverse of squash(): standard deviations."""
+    return np.asarray(np.sinh(score), dtype=np.float64)
+
+
 def fuse(squashed_R: Values) -> Values:
     """Mean over the readouts, (..., R) -> (...), of what exceeds typical normal video (0).
 

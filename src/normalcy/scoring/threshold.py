@@ -4,8 +4,8 @@ Alarms on normal video are runs of high scores, so runs are counted, not frames.
 budget asks for, the tail beyond it is a model: peaks over a high level are taken to fall off exponentially (the
 Pickands-Balkema-de Haan limit with shape 0, the cautious choice where there are few peaks).
 
-They are taken to do so in standard deviations of normal video, as readouts are measured, and not in the score, which is asinh
-of those (normalcy.scoring.fusion): an exponential tail of a logarithm would be that of something whose moments are infinite,
+They are taken to do so in standard deviations of normal video, as readouts are measured, and not in the score, which is
+their asinh (normalcy.scoring.fusion): an exponential tail of a logarithm would be that of something whose moments are infinite,
 and put the threshold where no event of a real video comes.
 """
 
@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from normalcy.scoring.fusion import squash, unsquash
 
 EMPIRICAL_PEAKS = 10
 """The budget is read off the data directly once it allows this many alarms in the held-out video."""
@@ -34,7 +36,7 @@ class Threshold:
     peaks: int
     """Separate runs above the level that the tail was fitted to."""
     level: float
-    """In standard deviations of normal video (sinh of a score)."""
+    """In standard deviations of normal video (unsquash() of a score)."""
     tail_scale: float
     """Mean excess of the peaks over the level, in the same: the scale of the exponential tail; 0 where there were no peaks."""
     tail: str
@@ -94,10 +96,10 @@ def fit_threshold(
     allowed = budget_per_hour * hours
     level = float(np.quantile(scores, 0.9))
     peaks = np.sort(np.concatenate([run_peaks(s, t, level, gap_s) for s, t in videos]))[::-1]
-    deviations = float(np.sinh(level))
+    deviations = float(unsquash(np.array(level)))
     if not len(peaks):  # a constant score: nothing ever rises above its own level
         return Threshold(level, budget_per_hour, hours, 0, deviations, 0.0, "exponential")
-    scale = float(np.mean(np.sinh(peaks) - deviations))
+    scale = float(np.mean(unsquash(peaks) - deviations))
     if allowed >= EMPIRICAL_PEAKS and allowed < len(peaks):
         value = float(np.mean(peaks[int(allowed) - 1 : int(allowed) + 1]))
         return Threshold(value, budget_per_hour, hours, len(peaks), deviations, scale, "empirical")
@@ -107,7 +109,7 @@ def fit_threshold(
 
 def _exponential(level: float, scale: float, peaks: int, allowed: float) -> float:
     """The score at which an exponential tail over ``level`` leaves ``allowed`` of its peaks; both in standard deviations."""
-    return float(np.arcsinh(level + scale * np.log(max(peaks / allowed, 1.0))))
+    return float(squash(np.array(level + scale * np.log(max(peaks / allowed, 1.0)))))
 
 
 def _count(n: float, thing: str) -> str:

@@ -20,7 +20,7 @@ __all__ = ["Batch", "DecoderTask", "ProxyTask", "without_frame"]
 
 
 MOST_LEFT_OUT = 0.1
-"""Share of the steps whose gradients may not be finite."""
+"""Share of the steps that may be left out because their gradients are not finite."""
 
 
 class _Task(LightningModule):
