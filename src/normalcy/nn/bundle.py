@@ -29,7 +29,7 @@ from normalcy.nn.build import Network
 from normalcy.nn.files import write_files
 from normalcy.presets import parse_config
 
-FORMAT = 2
+FORMAT = 3
 CLASS = "normalcy-model"
 MODEL, ARRAYS, SCALARS, CONFIG, CARD = (
     "model.safetensors",

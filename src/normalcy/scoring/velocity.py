@@ -2,7 +2,8 @@
 
 A car at walking pace on the road, a walker against the stream, anyone where nobody walks: what the size of motion alone
 cannot tell apart, its direction and place can. Velocities are in units of what is usual for things that stand on their row of
-the picture, so that a skater far away and one in front are as fast as each other.
+the picture, so that a skater far away and one in front are as fast as each other; and they are counted by direction and by the
+logarithm of their speed, so that where cars set what is usual a runner is still told from a walker.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from scipy.ndimage import gaussian_filter
 
 from normalcy.scoring.place import zones
 
-STEPS = np.array([0.15, 0.4, 0.7, 1.0, 1.4, 1.9, 2.5, 3.3, 4.5])
-"""Borders of the velocity bins, in usual speeds of the row: close together where walkers and riders differ."""
-EDGES = np.concatenate([-STEPS[::-1], STEPS])
-SIDE = len(EDGES) + 1
-BINS = SIDE**2
-PRIOR = 200.0
+STEPS = np.array([0.05, 0.1, 0.16, 0.25, 0.37, 0.53, 0.75, 1.05, 1.45, 2.0, 2.8, 3.8, 5.0])
+"""Borders of the speed bins in usual speeds of the row, each about 1.4 times the one before. What is slower is still."""
+DIRECTIONS = 8
+"""Directions that are told apart, the first around a move to the right."""
+BINS = len(STEPS) * DIRECTIONS + 1
+"""Speeds by directions; the last is for what is still."""
+PRIOR = 100.0
 """Places of its band that a zone's histogram is mixed with, and as many of the whole frame in a band's."""
-BLUR = 0.6
+BLUR = 0.5
 """Width in bins over which a count is spread, so that a border between bins is no border of normal."""
 MOVING = 0.15
 """Working pixels per clip step from which on a place moves."""
@@ -100,8 +102,9 @@ class VelocityHistogram:
         return Velocities(usual, self._table(counts))
 
     def _table(self, counts_ZK: NDArray[np.float64]) -> Floats:
-        wide = gaussian_filter(counts_ZK.reshape(-1, SIDE, SIDE), (0.0, BLUR, BLUR), mode="nearest")
-        counts = wide.reshape(-1, BINS)
+        moving = counts_ZK[:, :-1].reshape(-1, len(STEPS), DIRECTIONS)
+        moving = gaussian_filter(moving, (0.0, BLUR, BLUR), mode=("nearest", "nearest", "wrap"))
+        counts = np.concatenate([moving.reshape(len(moving), -1), counts_ZK[:, -1:]], axis=1)
         band = counts.reshape(self.bands, self.columns, BINS).sum(axis=1)
         frame = band.sum(axis=0)
         frame_p = (frame + 1.0) / (frame.sum() + BINS)
@@ -113,8 +116,10 @@ class VelocityHistogram:
 
 def bins_of(velocity_hw2: NDArray[np.floating]) -> NDArray[np.int64]:
     """(..., 2) velocities in usual speeds -> index of their bin, 0..BINS-1."""
-    b = np.digitize(velocity_hw2, EDGES)
-    return np.asarray(b[..., 1] * SIDE + b[..., 0], dtype=np.int64)
+    u, v = velocity_hw2[..., 0], velocity_hw2[..., 1]
+    speed = np.digitize(np.hypot(u, v), STEPS)
+    direction = np.floor(np.arctan2(v, u) / (2 * np.pi) * DIRECTIONS + 0.5).astype(np.int64) % DIRECTIONS
+    return np.asarray(np.where(speed == 0, BINS - 1, (speed - 1) * DIRECTIONS + direction), dtype=np.int64)
 
 
 def feet(flow_hw2: Floats) -> NDArray[np.int64]:

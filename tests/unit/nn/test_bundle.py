@@ -165,15 +165,15 @@ def _edit(folder: Path, change: dict[str, object]) -> None:
 
 def test_a_newer_format_says_upgrade(tmp_path: Path) -> None:
     _save(tmp_path)
-    _edit(tmp_path, {"format_version": 3})
-    with pytest.raises(ModelError, match=r"config\.json: written by a newer Normalcy \(format 3\); this is format 2: upgrade"):
+    _edit(tmp_path, {"format_version": 4})
+    with pytest.raises(ModelError, match=r"config\.json: written by a newer Normalcy \(format 4\); this is format 3: upgrade"):
         load_bundle(tmp_path)
 
 
 def test_an_older_format_says_train_again(tmp_path: Path) -> None:
     _save(tmp_path)
-    _edit(tmp_path, {"format_version": 1})
-    with pytest.raises(ModelError, match=r"written by an older Normalcy \(format 1, this is 2\).*train the model again"):
+    _edit(tmp_path, {"format_version": 2})
+    with pytest.raises(ModelError, match=r"written by an older Normalcy \(format 2, this is 3\).*train the model again"):
         load_bundle(tmp_path)
 
 
@@ -197,4 +197,4 @@ def test_a_network_that_does_not_fit_its_configuration(key: str, reason: str, tm
 
 
 def test_format_is_the_documented_one() -> None:
-    assert bundle.FORMAT == 2 and bundle.CLASS == "normalcy-model"
+    assert bundle.FORMAT == 3 and bundle.CLASS == "normalcy-model"

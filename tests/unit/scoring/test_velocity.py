@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from normalcy.scoring.velocity import BINS, EDGES, GAP, KEPT, VelocityHistogram, bins_of, feet, flow, usual_speed
+from normalcy.scoring.velocity import BINS, DIRECTIONS, GAP, KEPT, STEPS, VelocityHistogram, bins_of, feet, flow, usual_speed
 
 
 def field(u: float, v: float, h: int = 4, w: int = 6) -> NDArray[np.float32]:
@@ -26,10 +26,47 @@ def counted(*velocities: tuple[float, float], bands: int = 1, columns: int = 1) 
     return h
 
 
+def at_angles(speeds: list[float], turns: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(speeds, turns, 2) velocities; a turn is a full circle."""
+    s, a = np.meshgrid(speeds, 2 * np.pi * turns, indexing="ij")
+    return np.stack([s * np.cos(a), s * np.sin(a)], axis=-1).astype(np.float32)
+
+
 def test_every_velocity_has_a_bin_of_its_own_kind() -> None:
-    middles = np.array([-9, *((EDGES[:-1] + EDGES[1:]) / 2), 9])
-    grid = np.stack(np.meshgrid(middles, middles), axis=-1).astype(np.float32)
-    assert sorted(bins_of(grid).ravel()) == list(range(BINS))
+    speeds = [float(np.sqrt(a * b)) for a, b in zip(STEPS, [*STEPS[1:], 9.0], strict=True)]
+    moving = bins_of(at_angles(speeds, np.arange(DIRECTIONS) / DIRECTIONS))
+    assert sorted([*moving.ravel(), int(bins_of(np.zeros(2)))]) == list(range(BINS))
+
+
+def test_a_way_that_is_nearly_the_same_is_the_same_bin_all_around() -> None:
+    ways = np.arange(DIRECTIONS) / DIRECTIONS
+    for lean in (-0.4, 0.4):
+        np.testing.assert_array_equal(bins_of(at_angles([1.2], ways)), bins_of(at_angles([1.2], ways + lean / DIRECTIONS)))
+
+
+def test_the_first_and_the_last_direction_are_neighbours() -> None:
+    """Counts spread to both sides of a direction, also where the numbering begins anew."""
+    right = counted(*[(2.0, 0.0)] * 200).fit()
+    up, down, left = (
+        float(right.rarity(2 * at_angles([1.0], np.array([turn]))[None, 0], 1, 1)[0, 0]) for turn in (1 / 8, -1 / 8, 1 / 2)
+    )
+    assert up == pytest.approx(down, abs=0.01)
+    assert left > up + 1
+
+
+def test_where_cars_set_what_is_usual_a_runner_is_no_walker() -> None:
+    """A road beside a pavement: in usual speeds of the row all people are slow, and still 1.2 m/s is not 3.6."""
+    h = VelocityHistogram(1, 1)
+    for _ in range(200):
+        f = field(0.0, 0.0)
+        f[:, :3, 0] = 12.0
+        f[:, 5, 0] = 1.2
+        h.add(f)
+    normal = h.fit()
+    f[:, 5, 0] = 3.6
+    r = normal.rarity(f, 1, 1)
+    f[:, 5, 0] = 1.2
+    assert float(r[:, 5].min()) > float(normal.rarity(f, 1, 1)[:, 5].max()) + 3
 
 
 def test_the_other_way_is_rare_and_the_usual_way_is_not() -> None:
