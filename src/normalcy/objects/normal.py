@@ -15,7 +15,7 @@ from normalcy.nn.tasks import TASKS
 from normalcy.objects.boxes import Boxes
 from normalcy.objects.memory import Memory
 from normalcy.objects.readouts import ObjectReadout, Values
-from normalcy.scoring.fusion import fuse, squash
+from normalcy.scoring.fusion import fuse_voices, squash
 from normalcy.scoring.normal import centre_and_scale
 from normalcy.scoring.place import Moments
 
@@ -46,12 +46,7 @@ def fused(z_NR: Values, names: Sequence[str]) -> Values:
 
     The rule of normalcy.scoring.fusion, twice: that an object hardly moves, for one, is no evidence that it is normal.
     """
-    values = squash(z_NR)
-    tasks = [i for i, n in enumerate(names) if n in TASKS]
-    voices = [values[:, i] for i in range(len(names)) if i not in tasks]
-    if tasks:
-        voices.append(fuse(values[:, tasks]))
-    return fuse(np.stack(voices, axis=1))
+    return fuse_voices(squash(z_NR), ["tasks" if n in TASKS else n for n in names])
 
 
 def highest(z_NR: Values, names: Sequence[str]) -> Values:

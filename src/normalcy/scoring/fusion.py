@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,3 +29,11 @@ def fuse(squashed_R: Values) -> Values:
     A readout below typical is no evidence that a frame is normal: nothing moves in a square that a crowd has fled from.
     """
     return np.asarray(np.maximum(squashed_R, 0.0).mean(axis=-1))
+
+
+def fuse_voices(squashed_R: Values, voices: Sequence[str]) -> Values:
+    """fuse() of the voices, (..., R) -> (...): readouts of one voice are fused first, so that several that look through the
+    same eyes do not outvote one that looks through others. voices: of each of the R readouts.
+    """
+    of = np.array(voices)
+    return fuse(np.stack([fuse(squashed_R[..., of == v]) for v in dict.fromkeys(voices)], axis=-1))

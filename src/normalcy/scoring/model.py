@@ -56,6 +56,11 @@ class Model:
         return [r.name for r in self.readouts]
 
     @property
+    def voices(self) -> list[str]:
+        """The voice of each readout, in the same order."""
+        return [r.voice for r in self.readouts]
+
+    @property
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 

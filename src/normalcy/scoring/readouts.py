@@ -23,17 +23,21 @@ from normalcy.scoring.velocity import Velocities, VelocityHistogram
 from normalcy.scoring.windows import Windows, to_grid
 
 Arrays = dict[str, NDArray[np.float32]]
+NETWORK, PLAIN = "network", "plain"
+"""Voices: what reads the network, and what reads the pictures without one."""
 
 
 class Readout(Protocol):
     """One reading of a window.
 
+    voice: readouts of one voice share it in the fused score.
     local: whether the map tells places apart (a readout of the whole frame does not).
     two_sided: a component is abnormal when it is unusually low as well, since an object that is too easy to localise is
     as abnormal as one too hard.
     """
 
     name: str
+    voice: str
     local: bool
     two_sided: tuple[bool, ...]
 
@@ -63,6 +67,7 @@ class _Plain:
     """A readout with nothing to fit and one one-sided component."""
 
     name = ""
+    voice = NETWORK
     local = True
     two_sided: tuple[bool, ...] = (False,)
 
@@ -89,6 +94,7 @@ class Motion(_Plain):
     """Mean absolute grey difference between neighbouring frames. No network: the bar that the others have to clear."""
 
     name = "motion"
+    voice = PLAIN
 
     def maps(self, w: Windows) -> Tensor:
         return w.motion.unsqueeze(1)
@@ -199,6 +205,7 @@ class Velocity(_Plain):
     """
 
     name = "velocity"
+    voice = PLAIN
 
     def __init__(self, cfg: Config) -> None:
         super().__init__(cfg)

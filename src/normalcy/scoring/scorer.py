@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from normalcy.clips.sampling import span, step_at
 from normalcy.errors import ShortVideoError, VideoError
-from normalcy.scoring.fusion import fuse, squash
+from normalcy.scoring.fusion import fuse_voices, squash
 from normalcy.scoring.model import Model, Reading
 from normalcy.scoring.smooth import Smoother
 from normalcy.types import Frame, FrameScore
@@ -166,7 +166,7 @@ class Scorer:
 
     def _fuse(self, row: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """(frame score, value of each readout) from the values of one frame."""
-        return float(fuse(row)), row
+        return float(fuse_voices(row, self._model.voices)), row
 
     def _min_max(self) -> list[FrameScore]:
         """Eq. 11: each readout between its lowest and highest value in this video (the paper's protocol)."""

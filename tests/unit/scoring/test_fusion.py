@@ -3,12 +3,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from normalcy.scoring.fusion import fuse, squash
+from normalcy.scoring.fusion import fuse, fuse_voices, squash
 
 
 def test_only_what_exceeds_typical_counts() -> None:
     assert fuse(np.array([2.0, -3.0, 1.0, 0.0])) == pytest.approx(0.75)
     assert fuse(np.array([-1.0, -2.0])) == 0.0
+
+
+def test_readouts_of_one_voice_share_it() -> None:
+    rows = np.array([[2.0, 4.0, 1.0], [-1.0, 2.0, -5.0], [0.0, 0.0, 6.0]])
+    np.testing.assert_allclose(fuse_voices(rows, ["network", "network", "plain"]), [2.0, 0.5, 3.0])
+    np.testing.assert_allclose(fuse_voices(rows, ["a", "b", "c"]), fuse(rows))
+    np.testing.assert_allclose(fuse_voices(rows, ["a", "a", "a"]), fuse(rows))
+    assert fuse_voices(np.zeros((0, 2)), ["a", "b"]).shape == (0,)
 
 
 def test_squash_is_linear_near_normal_and_logarithmic_far_out() -> None:
