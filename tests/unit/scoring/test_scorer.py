@@ -86,8 +86,10 @@ def test_the_score_is_the_mean_over_voices_of_what_exceeds_typical(model: Model)
     assert min(min(s.readouts.values()) for s in out) < 0.0  # else nothing would be cut off
     assert set(model.voices) == {"network", "plain"} and len(model.voices) > 2  # else no voice is shared
     for s in out:
-        above = [(voice, max(s.readouts[name], 0.0)) for name, voice in zip(model.names, model.voices, strict=True)]
-        assert s.score == pytest.approx(np.mean([np.mean([v for w, v in above if w == voice]) for voice in ("network", "plain")]))
+        above: dict[str, list[float]] = {"network": [], "plain": []}
+        for name, voice in zip(model.names, model.voices, strict=True):
+            above[voice].append(max(s.readouts[name], 0.0))
+        assert s.score == pytest.approx(np.mean([np.mean(values) for values in above.values()]))
 
 
 @pytest.mark.parametrize(
