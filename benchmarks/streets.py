@@ -1,4 +1,4 @@
-"""Simulated streets for benchmarks/quality: data that nobody chose on, of any amount, with every kind of anomaly by name.
+"""Simulated streets for benchmarks/quality: data of any amount, with every kind of anomaly by name.
 
     python benchmarks/streets.py write DATA_ROOT --seeds 201 202
     python benchmarks/quality run DATA_ROOT --sets street201 street202 --seeds 0 1 2 --out RESULTS.jsonl
@@ -59,10 +59,13 @@ Found = dict[str, dict[str, list[float]]]
 
 
 def lines(root: Path, results: Sequence[Path]) -> list[str]:
-    """The table. Raises DataError where no cell is left to read."""
-    found: dict[bool, Found] = {u: defaultdict(lambda: defaultdict(list)) for u in (False, True)}
+    """A table for each configuration. Raises DataError where no cell is left to read."""
+    found: dict[str, dict[bool, Found]] = defaultdict(
+        lambda: {u: defaultdict(lambda: defaultdict(list)) for u in (False, True)}
+    )
     for path in results:
-        for c in read(path).cells:
+        newest = {(c.name, c.dataset, c.seed, c.untrained): c for c in read(path).cells}  # never two states of the code
+        for c in newest.values():
             scores = sorted((path.with_suffix(".work") / "cells" / f"{c.key}-{c.code}" / "scores").glob("*/scores.csv"))
             scene = root / c.dataset / "scene.json"
             if not scores or not scene.is_file():
@@ -71,10 +74,13 @@ def lines(root: Path, results: Sequence[Path]) -> list[str]:
             labels = load_label_folder(root / c.dataset / "testing" / "labels")
             for v in map(read_scores, scores):
                 for name, auc in within(v, labels[v.name]).items():
-                    found[c.untrained][" + ".join(kinds[v.name])][name].append(auc)
-    if not found[False]:
+                    found[c.name][c.untrained][" + ".join(kinds[v.name])][name].append(auc)
+    out = [
+        line for name, by in sorted(found.items()) if by[False] for line in (f"{name}:", "", *table(by[False], by[True]), "")
+    ]
+    if not out:
         raise DataError(f"{', '.join(map(str, results))}: no cell of a simulated street has its scores beside it")
-    return table(found[False], found[True])
+    return out[:-1]
 
 
 def table(trained: Found, random: Found) -> list[str]:
