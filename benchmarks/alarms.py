@@ -25,7 +25,7 @@ from normalcy.metrics.events import EventMetrics, event_metrics
 from normalcy.scoring.files import read_scores
 from normalcy.stream import EventDetector
 from normalcy.types import FrameScore, VideoScores
-from quality.rows import read
+from quality.rows import left_behind
 
 ANYWHERE = (1, 1)
 """Picture size: only times are counted."""
@@ -48,11 +48,7 @@ def lines(root: Path, results: Sequence[Path], budgets: Sequence[float]) -> list
     """The table. Raises DataError where no cell is left to count."""
     rows: dict[tuple[str, str, bool], dict[int, list[EventMetrics]]] = defaultdict(dict)
     for path in results:
-        for c in read(path).cells:
-            folder = path.with_suffix(".work") / "cells" / f"{c.key}-{c.code}"
-            scores = sorted((folder / "scores").glob("*/scores.csv"))
-            if not scores:
-                continue
+        for c, folder, scores in left_behind(path):
             model, labels = load(folder / "model", "cpu"), load_label_folder(root / c.dataset / "testing" / "labels")
             if model.threshold is None:
                 continue

@@ -28,7 +28,7 @@ from normalcy.errors import DataError
 from normalcy.scoring.files import read_scores
 from normalcy.types import VideoScores
 from normalcy.virtual.generate import write_dataset
-from quality.rows import read
+from quality.rows import left_behind
 
 TRAIN_CLIPS, TRAIN_FRAMES, TEST_FRAMES = 10, 250, 200
 FUSED = "fused"
@@ -64,11 +64,9 @@ def lines(root: Path, results: Sequence[Path]) -> list[str]:
         lambda: {u: defaultdict(lambda: defaultdict(list)) for u in (False, True)}
     )
     for path in results:
-        newest = {(c.name, c.dataset, c.seed, c.untrained): c for c in read(path).cells}  # never two states of the code
-        for c in newest.values():
-            scores = sorted((path.with_suffix(".work") / "cells" / f"{c.key}-{c.code}" / "scores").glob("*/scores.csv"))
+        for c, _, scores in left_behind(path):
             scene = root / c.dataset / "scene.json"
-            if not scores or not scene.is_file():
+            if not scene.is_file():
                 continue
             kinds: Mapping[str, list[str]] = json.loads(scene.read_text())["kinds"]
             labels = load_label_folder(root / c.dataset / "testing" / "labels")

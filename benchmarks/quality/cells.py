@@ -40,7 +40,7 @@ from normalcy.nn.files import write_files
 from normalcy.presets import load_config
 from quality import source
 from quality.parts import ALL, clips_by_part
-from quality.rows import Beside, Cell, Part
+from quality.rows import Beside, Cell, Part, cell_folder
 
 MODEL, FACTS = "model", "network.json"
 """In a cell's folder: the model, and what its network cost and learned."""
@@ -98,7 +98,7 @@ def run(
     Raises NormalcyError as train and eval do.
     """
     torch.set_num_threads(job.cfg.train.threads or torch.get_num_threads())  # fit() does, and need not run
-    folder = work / "cells" / f"{job.key}-{job.code}"
+    folder = cell_folder(work, job.key, job.code)
     network = _train(job, folder, work, device, progress)
     model = load(folder / MODEL, device)
     rest = alarm(model.cfg, model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,3 +148,17 @@ def _parts(parts: Mapping[str, Any]) -> dict[str, Part]:
     return {
         name: Part(**{**p, "scores": {score: Measured(**m) for score, m in p["scores"].items()}}) for name, p in parts.items()
     }
+
+
+def cell_folder(work: Path, key: str, code: str) -> Path:
+    """Where a cell's model and scores lie."""
+    return work / "cells" / f"{key}-{code}"
+
+
+def left_behind(path: Path) -> Iterator[tuple[Cell, Path, list[Path]]]:
+    """(cell, folder, score files) of the cells whose files still lie in RESULTS.work; of each the newest state of the code."""
+    newest = {(c.name, c.dataset, c.seed, c.untrained): c for c in read(path).cells}
+    for c in newest.values():
+        folder = cell_folder(path.with_suffix(".work"), c.key, c.code)
+        if scores := sorted((folder / "scores").glob("*/scores.csv")):
+            yield c, folder, scores

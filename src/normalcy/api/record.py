@@ -103,7 +103,11 @@ def protocol(cfg: Config) -> str:
         head = f"Each readout ({names}) between its lowest and highest value in this video (the whole video is seen first)"
     else:
         head = f"Each readout ({names}) in standard deviations of normal training video (cross-validated), through asinh"
-    mean = "the mean of the readouts" if s.normalise == "per_video" else "the mean of the readouts above typical"
+    mean = (
+        "the mean of the readouts"
+        if s.normalise == "per_video"
+        else "the mean of two voices above typical (readouts of the network, readouts without one)"
+    )
     return f"{head}; {mean}; {smoothing(cfg)}."
 
 
