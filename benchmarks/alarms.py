@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.api.scoring import load
+from normalcy.api.score import load
 from normalcy.config import AlarmConfig
 from normalcy.data.files import load_label_folder
 from normalcy.errors import DataError
+from normalcy.events.detector import EventDetector
 from normalcy.metrics.events import EventMetrics, event_metrics
-from normalcy.scoring.files import read_scores
-from normalcy.stream import EventDetector
+from normalcy.results.scores_csv import read_scores
 from normalcy.types import FrameScore, VideoScores
 from quality.rows import left_behind
 

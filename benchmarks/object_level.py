@@ -19,12 +19,12 @@ import numpy as np
 import torch
 
 from normalcy.config import Config
+from normalcy.detection.boxes import Boxes
 from normalcy.nn.build import Network
-from normalcy.objects.boxes import Boxes
 from normalcy.objects.flow import measure
 from normalcy.objects.model import ObjectModel
-from normalcy.objects.normal import Seen
 from normalcy.objects.scorer import ObjectScorer
+from normalcy.objects.statistics import Seen
 from normalcy.objects.tubes import cut
 from normalcy.presets import load_config
 from normalcy.types import Frame

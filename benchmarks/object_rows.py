@@ -19,10 +19,10 @@ from typing import Any
 
 from normalcy.api.benchmark import run_benchmark, test_ref
 from normalcy.api.levels import load_model, train_level
-from normalcy.api.reproduce_cells import control_flags
 from normalcy.data import catalogue
-from normalcy.objects.cache import boxes_of
-from normalcy.objects.detect import build_detector
+from normalcy.detection.base import build_detector
+from normalcy.detection.cache import boxes_of
+from normalcy.experiments.cells import control_flags
 from normalcy.presets import load_config
 
 NAMES = ("continuity", "localisation", "estimation", "arrow", "irregularity", "middle", "distillation")

@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normalcy.config import ObjectsConfig
-from normalcy.objects.boxes import Boxes
-from normalcy.objects.detect import Detector, build_detector
+from normalcy.detection.base import Detector, build_detector
+from normalcy.detection.boxes import Boxes
+from normalcy.detection.tracks import track
 from normalcy.objects.flow import measure
-from normalcy.objects.tracks import track
 from normalcy.objects.tubes import cut, cut_tracked
 from normalcy.video.reader import VideoReader
 from normalcy.video.writer import VideoWriter

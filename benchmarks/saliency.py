@@ -25,8 +25,8 @@ import normalcy
 from normalcy.clips.sampling import step_at
 from normalcy.errors import DataError, UsageError
 from normalcy.nn.inputs import to_pixels
-from normalcy.scoring.model import Model
-from normalcy.scoring.normal import top_mean
+from normalcy.scoring.model import FrameModel
+from normalcy.scoring.statistics import top_mean
 from normalcy.video.cache import open_cache
 from normalcy.video.reader import probe, working_size
 from normalcy.video.source import VideoRef
@@ -47,7 +47,7 @@ class Look:
     change: Floats
 
 
-def looks(model: Model, video: Path, masks: Path, count: int) -> Iterator[Look]:
+def looks(model: FrameModel, video: Path, masks: Path, count: int) -> Iterator[Look]:
     """At ``count`` abnormal frames of a video, evenly chosen."""
     ref = VideoRef(video.stem, video, "file")
     info = probe(ref)
@@ -104,7 +104,7 @@ def main() -> None:
     p.add_argument("--picture", type=Path, help="write the first, the middle and the last of each video here")
     a = p.parse_args()
     model = normalcy.load(a.model, "cpu")
-    if not isinstance(model, Model) or "density" not in model.names:
+    if not isinstance(model, FrameModel) or "density" not in model.names:
         raise UsageError(f"{a.model}: needs a model of level frame with the readout density")
     videos = [(v, a.testing / "masks" / f"{v.stem}.npz") for v in sorted((a.testing / "videos").glob("*.mp4"))]
     seen = [list(looks(model, v, m, a.frames)) for v, m in videos if m.is_file()]

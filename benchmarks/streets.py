@@ -25,7 +25,7 @@ from sklearn.metrics import roc_auc_score
 
 from normalcy.data.files import load_label_folder
 from normalcy.errors import DataError
-from normalcy.scoring.files import read_scores
+from normalcy.results.scores_csv import read_scores
 from normalcy.types import VideoScores
 from normalcy.virtual.generate import write_dataset
 from quality.rows import left_behind

@@ -29,13 +29,13 @@ from numpy.typing import NDArray
 
 from normalcy.clips.sampling import sliding, span, step_at
 from normalcy.config import Config
-from normalcy.data.clips import ClipSampler
+from normalcy.data.sampler import ClipSampler
 from normalcy.nn.build import Network, channels_last
 from normalcy.presets import load_config
-from normalcy.scoring.model import Model
+from normalcy.scoring.model import FrameModel
 from normalcy.scoring.scorer import Scorer
-from normalcy.training.feed import Feed
-from normalcy.training.tasks import ProxyTask
+from normalcy.training.dataset import Feed
+from normalcy.training.modules import ProxyTask
 from normalcy.types import Piece
 from normalcy.video.reader import VideoReader, probe, working_size
 from normalcy.video.writer import VideoWriter
@@ -76,7 +76,7 @@ def frames_of(video: Path, size: tuple[int, int] | None, count: int) -> Iterator
         yield from itertools.islice(reader, count)
 
 
-def random_model(cfg: Config, video: Path) -> Model:
+def random_model(cfg: Config, video: Path) -> FrameModel:
     """A network that learned nothing, with readouts fitted on the first frames: scores at full speed."""
     torch.manual_seed(cfg.seed)
     info = probe(video)
@@ -84,7 +84,7 @@ def random_model(cfg: Config, video: Path) -> Model:
     count = max(FIT, 2 * span(cfg.clip.length, step))
     size = working_size(info.width, info.height, cfg.input)
     frames = np.stack([f.image for f in frames_of(video, size, count)])
-    model = Model(cfg, Network(cfg))
+    model = FrameModel(cfg, Network(cfg))
     places = sliding(len(frames), cfg.clip.length, step, max(1, len(frames) // 16))
     few = [places[i : i + 2] for i in range(0, len(places), 2)]  # at a time: fitting must not be what takes the most memory
     model.fit_density(model.windows(frames, p) for p in few)
@@ -92,14 +92,14 @@ def random_model(cfg: Config, video: Path) -> Model:
     return model
 
 
-def with_precision(model: Model, precision: str) -> Model:
+def with_precision(model: FrameModel, precision: str) -> FrameModel:
     """The same model, scoring in another precision."""
     scoring = model.cfg.scoring.model_copy(update={"precision": precision})
     arrays, scalars = model.state()
-    return Model.from_state(model.cfg.model_copy(update={"scoring": scoring}), model.network, arrays, scalars)
+    return FrameModel.from_state(model.cfg.model_copy(update={"scoring": scoring}), model.network, arrays, scalars)
 
 
-def score(model: Model, video: Path, count: int | None = None) -> NDArray[np.float64]:
+def score(model: FrameModel, video: Path, count: int | None = None) -> NDArray[np.float64]:
     """(N,) scores of a video or its first frames: read, resized and scored as ``normalcy score`` does."""
     info = probe(video)
     scorer = Scorer(model, info.width, info.height, info.fps)
@@ -116,7 +116,7 @@ def i3d_config() -> Config:
     return load_config("paper", environ={}, sets=["scoring.readouts=[density]", "decoder.steps=0", "scoring.normalise=train"])
 
 
-def measure_scoring(video: Path, model: Model, frames: int, repeats: int) -> dict[str, Any]:
+def measure_scoring(video: Path, model: FrameModel, frames: int, repeats: int) -> dict[str, Any]:
     available = sum(1 for _ in frames_of(video, None, frames))
     few = max(available // I3D_SHARE, 3 * span(12, 1))
     info = probe(video)
@@ -223,7 +223,7 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def load(folder: str | None, video: Path) -> Model:
+def load(folder: str | None, video: Path) -> FrameModel:
     if folder is None:
         return random_model(load_config("cpu", environ={}), video)
     import normalcy

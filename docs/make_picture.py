@@ -19,7 +19,7 @@ from PIL import Image
 import normalcy
 from normalcy.report.style import to_png
 from normalcy.report.timeline import timeline_figure
-from normalcy.scoring.files import read_scores
+from normalcy.results.scores_csv import read_scores
 from normalcy.video.reader import VideoReader
 
 OUT = Path(__file__).parent / "images" / "demo.png"

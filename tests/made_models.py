@@ -12,7 +12,7 @@ from normalcy.clips.sampling import sliding
 from normalcy.config import Config
 from normalcy.nn.build import Network
 from normalcy.presets import load_config
-from normalcy.scoring.model import Model
+from normalcy.scoring.model import FrameModel
 from normalcy.scoring.windows import Windows
 from normalcy.types import Frame
 
@@ -43,24 +43,24 @@ def stream(images: np.ndarray, fps: float = 25.0) -> list[Frame]:
     return [Frame(i, i / fps, image) for i, image in enumerate(images)]
 
 
-def windows_of(model: Model, images: np.ndarray, stride: int = 1, batch: int = 8) -> list[Windows]:
+def windows_of(model: FrameModel, images: np.ndarray, stride: int = 1, batch: int = 8) -> list[Windows]:
     index = sliding(len(images), model.cfg.clip.length, 1, stride)
     return [model.windows(images, index[i : i + batch]) for i in range(0, len(index), batch)]
 
 
-def fitted_model(cfg: Config, images: np.ndarray | None = None, seed: int = 0) -> Model:
+def fitted_model(cfg: Config, images: np.ndarray | None = None, seed: int = 0) -> FrameModel:
     """A model calibrated on made-up normal video."""
     images = square_frames(60) if images is None else images
-    model = Model(cfg, tiny_network(cfg, seed))
+    model = FrameModel(cfg, tiny_network(cfg, seed))
     model.fit_density(windows_of(model, images))
     model.calibrate(windows_of(model, images))
     return model
 
 
-def again(model: Model, *sets: str) -> Model:
+def again(model: FrameModel, *sets: str) -> FrameModel:
     """The same network and calibration under other settings of scoring."""
     cfg = tiny_config(*sets)
-    return Model.from_state(cfg, model.network, *model.state())
+    return FrameModel.from_state(cfg, model.network, *model.state())
 
 
 def batch_of(clips: np.ndarray, m: Sequence[int], scene: Sequence[int]) -> dict[str, torch.Tensor]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from normalcy.objects.boxes import Boxes
+from normalcy.detection.boxes import Boxes
 
 
 def boxes(*xyxy: Sequence[float], score: Sequence[float] | float = 1.0, label: Sequence[int] | int = -1) -> Boxes:

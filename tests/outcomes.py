@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from normalcy.api.reproduce_store import Measured, Outcome
+from normalcy.experiments.store import Measured, Outcome
 
 FUSED = Measured(
     {"micro_auc": 0.812, "macro_auc_padded": 0.9, "macro_auc_defined": None},

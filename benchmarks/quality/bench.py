@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from normalcy.api import Progress
 from normalcy.data import catalogue
 from normalcy.data.base import Dataset
 from normalcy.errors import ConfigError, NormalcyError, OutputError, UsageError
+from normalcy.types import Progress
 from quality import cells, source
 from quality.cells import Job
 from quality.parts import PARTS

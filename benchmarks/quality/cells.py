@@ -15,29 +15,28 @@ from typing import Any
 
 import torch
 
-from normalcy.api import Progress
-from normalcy.api.baselines import Protocol, Scores, post_processed
 from normalcy.api.benchmark import split_counts, test_ref
-from normalcy.api.evaluation import protocol_of
-from normalcy.api.judge import FUSED, REGION, Case, Judgement, cases, judge
 from normalcy.api.levels import train_level
-from normalcy.api.machine import machine
-from normalcy.api.motion_cache import raw_motion
-from normalcy.api.record import short_protocol, stamp
-from normalcy.api.reproduce_cells import control_flags
-from normalcy.api.reproduce_store import Measured, fingerprint, what_decides
-from normalcy.api.results import ScoreResult
-from normalcy.api.scoring import load, score_refs
-from normalcy.api.settings import alarm
-from normalcy.api.version import version
+from normalcy.api.score import load, score_refs
 from normalcy.config import Config
 from normalcy.data.base import Dataset, some
 from normalcy.errors import ConfigError, DataError, MetricError
+from normalcy.evaluation.baseline_cache import raw_motion
+from normalcy.evaluation.baselines import Protocol, Scores, post_processed
+from normalcy.evaluation.evaluate import protocol_of
+from normalcy.evaluation.judge import FUSED, REGION, Case, Judgement, cases, judge
+from normalcy.experiments.cells import control_flags
+from normalcy.experiments.store import Measured, fingerprint, what_decides
+from normalcy.files import write_files
 from normalcy.metrics.events import EventMetrics
 from normalcy.nn.bundle import CONFIG
 from normalcy.nn.device import pick_device
-from normalcy.nn.files import write_files
 from normalcy.presets import load_config
+from normalcy.results.run_json import short_protocol, stamp
+from normalcy.results.scored import ScoreResult
+from normalcy.scoring.settings import alarm
+from normalcy.types import Progress
+from normalcy.versions import machine, version
 from quality import source
 from quality.parts import ALL, clips_by_part
 from quality.rows import Beside, Cell, Part, cell_folder

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from normalcy.api.jsonl import append_line, read_lines, strange
-from normalcy.api.reproduce_store import Measured
+from normalcy.experiments.store import Measured
+from normalcy.files import append_line, read_lines, strange
 
 CELL, BESIDE, FAILED = "cell", "baselines", "failed"
 

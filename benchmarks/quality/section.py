@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from normalcy.api.reproduce_store import Measured
 from normalcy.errors import UsageError
+from normalcy.experiments.store import Measured
 from quality.parts import ALL
 from quality.rows import Results
 from quality.table import Group, Wanted, accuracies, groups, in_words, over_sets, spread

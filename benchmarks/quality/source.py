@@ -15,16 +15,23 @@ from pathlib import Path
 
 import normalcy
 
-NETWORK = ("clips", "nn", "video", "data/clips.py", "data/split.py", "training")
+NETWORK = ("clips", "nn", "video", "data/sampler.py", "data/split.py", "training")
 """What decides the trained network, from the package's folder on."""
-CALIBRATION = ("training/calibration.py", "training/card.py")
+CALIBRATION = ("training/card.py",)
 """What lies in there and comes after the network."""
-JUDGING = ("metrics", "api/judge.py")
-SCORES = (*NETWORK, "config.py", "presets.py", "scoring", "stream.py", "types.py", "api/onevideo.py", *JUDGING)
+JUDGING = ("metrics", "evaluation/judge.py")
+SCORES = (*NETWORK, "config.py", "presets.py", "scoring", "events", "types.py", "api/score_video.py", *JUDGING)
 """What decides a cell's numbers."""
-BASELINES = (*JUDGING, "video", "scoring/motion.py", "scoring/smooth.py", "api/baselines.py", "api/motion_cache.py")
+BASELINES = (
+    *JUDGING,
+    "video",
+    "evaluation/motion.py",
+    "scoring/smooth.py",
+    "evaluation/baselines.py",
+    "evaluation/baseline_cache.py",
+)
 """What decides the baselines' numbers."""
-OBJECTS = ("objects", "api/levels.py")
+OBJECTS = ("objects", "detection", "api/levels.py")
 """What decides them as well, where the configuration works on objects."""
 
 

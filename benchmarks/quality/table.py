@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from normalcy.api.baselines import PICTURE
-from normalcy.api.reproduce_store import Measured
+from normalcy.evaluation.baselines import PICTURE
+from normalcy.experiments.store import Measured
 from quality.parts import ALL, CHOOSE, GOAL_OVER_CONTROL, GOALS, PARTS
 from quality.rows import Beside, Cell, Results
 

@@ -6,30 +6,42 @@ with :class:`Scorer` or :func:`open_scorer` score frames that you push yourself.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from normalcy.api import demo, detect, evaluate, load, open_scorer, score, train
+    from normalcy.api.demo import demo
+    from normalcy.api.detect import detect
+    from normalcy.api.levels import open_scorer
+    from normalcy.api.score import load, score
+    from normalcy.api.train import train
+    from normalcy.evaluation.evaluate import evaluate
     from normalcy.scoring.scorer import Scorer
 
     __version__: str
 
 __all__ = ["Scorer", "__version__", "demo", "detect", "evaluate", "load", "open_scorer", "score", "train"]
 
+_AT = {
+    "demo": "api.demo",
+    "detect": "api.detect",
+    "evaluate": "evaluation.evaluate",
+    "load": "api.score",
+    "open_scorer": "api.levels",
+    "score": "api.score",
+    "Scorer": "scoring.scorer",
+    "train": "api.train",
+}
+"""Public name -> the module that defines it."""
+
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from normalcy.api.version import version
+        from normalcy.versions import version
 
         return version()
-    if name == "Scorer":
-        from normalcy.scoring.scorer import Scorer
-
-        return Scorer
-    if name in __all__:
-        import normalcy.api
-
-        return getattr(normalcy.api, name)
+    if name in _AT:
+        return getattr(importlib.import_module(f"normalcy.{_AT[name]}"), name)
     raise AttributeError(f"module 'normalcy' has no attribute '{name}'")
 
 

@@ -6,13 +6,16 @@ N frames of a video, h and w the places of a score map.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+Progress = Callable[[str, int, int | None, Mapping[str, float]], None]
+"""Called with (stage, done, total or None where it is not known, latest figures)."""
 
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in source pixels, x2 and y2 exclusive."""

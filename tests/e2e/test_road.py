@@ -153,14 +153,14 @@ def test_train_score_evaluate(tmp_path: Path) -> None:
 
 def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo end to end on less video than it usually makes."""
-    from normalcy.api import showcase
-    from normalcy.api.baselines import PICTURE
+    from normalcy.api import demo
     from normalcy.errors import UsageError
+    from normalcy.evaluation.baselines import PICTURE
 
-    monkeypatch.setattr(showcase, "TRAIN_CLIPS", 2)
-    monkeypatch.setattr(showcase, "TRAIN_FRAMES", 60)
-    monkeypatch.setattr(showcase, "TEST_CLIPS", 2)
-    monkeypatch.setattr(showcase, "TEST_FRAMES", 80)
+    monkeypatch.setattr(demo, "TRAIN_CLIPS", 2)
+    monkeypatch.setattr(demo, "TRAIN_FRAMES", 60)
+    monkeypatch.setattr(demo, "TEST_CLIPS", 2)
+    monkeypatch.setattr(demo, "TEST_FRAMES", 80)
     stages: list[str] = []
     out = tmp_path / "demo"
     with own_cache(tmp_path / "cache"):

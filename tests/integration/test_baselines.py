@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from normalcy.api.baselines import PICTURE, motion_scores
+from normalcy.evaluation.baselines import PICTURE, motion_scores
 from normalcy.scoring.smooth import smooth
 from road import FPS
 

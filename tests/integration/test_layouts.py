@@ -12,11 +12,11 @@ import pytest
 
 import layouts
 from layouts import Truth
-from normalcy.api.baselines import PICTURE
 from normalcy.api.benchmark import BenchmarkResult, benchmark, table_text
-from normalcy.api.reproduce import reproduce
 from normalcy.data import catalogue
 from normalcy.errors import DataError
+from normalcy.evaluation.baselines import PICTURE
+from normalcy.experiments.reproduce import reproduce
 from normalcy.presets import load_config
 from normalcy.training.run import fit
 from road import tree
@@ -166,8 +166,8 @@ def test_untrained_encoder_keeps_the_weights_that_it_drew(tmp_path: Path) -> Non
     import torch
     from safetensors.torch import load_file
 
-    from normalcy.api.reproduce_cells import configure
-    from normalcy.api.reproduce_tables import TABLES
+    from normalcy.experiments.cells import configure
+    from normalcy.experiments.tables import TABLES
     from normalcy.nn.build import Network
 
     truth = layouts.make_folder(tmp_path / "data")

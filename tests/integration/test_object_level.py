@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 
 import normalcy
-from normalcy.api import levels, open_scorer
-from normalcy.api.levels import FusedModel, frame_part, load_model
+from normalcy.api import levels
+from normalcy.api.levels import FusedModel, frame_part, load_model, open_scorer
 from normalcy.cli import exits
 from normalcy.cli.commands import app
 from normalcy.errors import ConfigError, ModelError, UsageError
 from normalcy.nn.build import Network
-from normalcy.objects.files import read_objects
 from normalcy.objects.folds import Looked, ObjectFolds
 from normalcy.objects.model import Looks, ObjectModel
 from normalcy.objects.scorer import ObjectScorer
 from normalcy.presets import load_config
-from normalcy.scoring.material import Material
-from normalcy.scoring.model import Model
+from normalcy.results.objects_csv import read_objects
+from normalcy.scoring.model import FrameModel
+from normalcy.scoring.normal_video import Material
 from normalcy.scoring.scorer import Scorer
 from normalcy.scoring.threshold import Threshold
 from normalcy.scoring.windows import Windows
@@ -209,16 +209,21 @@ def test_the_threshold_of_both_rests_on_video_that_neither_level_was_fitted_on(
     video_of: dict[object, int] = {}
     fitted: dict[int, set[int]] = {}
     kept: list[object] = []
-    tests: list[tuple[tuple[Model, ObjectModel], Piece]] = []
-    look, observe, observe_objects, threshold_of = ObjectFolds._look, Model.observe, ObjectModel.observe, levels.threshold_of
+    tests: list[tuple[tuple[FrameModel, ObjectModel], Piece]] = []
+    look, observe, observe_objects, threshold_of = (
+        ObjectFolds._look,
+        FrameModel.observe,
+        ObjectModel.observe,
+        levels.threshold_of,
+    )
     calibrate = levels._BothLevel.calibrate
 
-    def spy_calibrate(self: object, network: Network, m: Material) -> Model:
+    def spy_calibrate(self: object, network: Network, m: Material) -> FrameModel:
         for i, v in enumerate(m.videos):
             video_of.update({f.tobytes(): i for f in v.frames})
         return calibrate(self, network, m)  # type: ignore[arg-type]
 
-    def spy_observe(self: Model, w: Windows) -> None:
+    def spy_observe(self: FrameModel, w: Windows) -> None:
         kept.append(self)
         fitted.setdefault(id(self), set()).update(video_of[f.numpy().tobytes()] for f in w.frames_NHWC)
         observe(self, w)
@@ -239,7 +244,7 @@ def test_the_threshold_of_both_rests_on_video_that_neither_level_was_fitted_on(
         return threshold_of(m, tested, score)
 
     monkeypatch.setattr(levels._BothLevel, "calibrate", spy_calibrate)
-    monkeypatch.setattr(Model, "observe", spy_observe)
+    monkeypatch.setattr(FrameModel, "observe", spy_observe)
     monkeypatch.setattr(ObjectFolds, "_look", spy_look)
     monkeypatch.setattr(ObjectModel, "observe", spy_observe_objects)
     monkeypatch.setattr(levels, "threshold_of", spy_threshold)

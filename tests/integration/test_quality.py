@@ -15,7 +15,7 @@ import pytest
 from alarms import lines
 from layouts import make_folder
 from normalcy.errors import ConfigError, DataError
-from normalcy.scoring.material import Material
+from normalcy.scoring.normal_video import Material
 from quality import bench, cells, source
 from quality.bench import Order, Variant
 from quality.rows import Cell, Results, read

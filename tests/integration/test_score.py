@@ -12,8 +12,8 @@ import pytest
 
 import normalcy
 from fakes import moving_square_video, write_frames, write_video
-from normalcy.api.results import ScoreResult
-from normalcy.scoring.files import read_scores
+from normalcy.results.scored import ScoreResult
+from normalcy.results.scores_csv import read_scores
 from normalcy.types import VideoScores
 from normalcy.video.reader import VideoReader, probe
 from road import FPS, odd_frames, odd_video, tree
@@ -96,16 +96,16 @@ def test_maps_and_overlay(odd: Path, model_dir: Path, tmp_path: Path) -> None:
 def test_an_event_has_a_place_in_the_overlay(
     odd: Path, model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from normalcy.api import onevideo
+    from normalcy.api import score_video
 
-    drawn = onevideo.blend
+    drawn = score_video.blend
     seen: list[tuple[float, float]] = []
 
     def blend(image: np.ndarray, score_map: np.ndarray, threshold: float, top: float) -> np.ndarray:
         seen.append((threshold, float(score_map.max())))
         return drawn(image, score_map, threshold, top)
 
-    monkeypatch.setattr(onevideo, "blend", blend)
+    monkeypatch.setattr(score_video, "blend", blend)
     (video,) = score(odd, model_dir, tmp_path, overlay=True, sets=TOUCHY).videos
     inside = {i for e in video.events for i in range(e.start_frame, e.end_frame + 1)}
     assert inside and len(inside) < len(seen) == 60
@@ -121,7 +121,7 @@ def test_overlay_alone_leaves_no_maps(odd: Path, model_dir: Path, tmp_path: Path
 
 @pytest.mark.parametrize("sets", [(), ("scoring.smoothing=ema",), ("scoring.normalise=per_video",), ("scoring.batch=1",)])
 def test_frames_pushed_one_by_one_score_as_the_file(odd: Path, model_dir: Path, tmp_path: Path, sets: tuple[str, ...]) -> None:
-    from normalcy.api.settings import with_settings
+    from normalcy.scoring.settings import with_settings
 
     file = one(odd, model_dir, tmp_path, sets=sets)
     model = with_settings(normalcy.load(model_dir, "cpu"), None, sets)

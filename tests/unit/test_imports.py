@@ -9,7 +9,6 @@ import sys
 import pytest
 
 import normalcy
-import normalcy.api
 import normalcy.cli
 
 HEAVY = ("torch", "lightning", "pytorch_lightning", "torchmetrics", "sklearn", "scipy", "matplotlib", "cv2", "av", "numpy")
@@ -50,9 +49,24 @@ def test_the_probe_itself_notices_a_heavy_import() -> None:
     assert "numpy" in loaded_after("import numpy")
 
 
-@pytest.mark.parametrize("module", [normalcy, normalcy.api, normalcy.cli])
+@pytest.mark.parametrize("module", [normalcy, normalcy.cli])
 def test_all_names_what_is_there(module: object) -> None:
     names = module.__all__  # type: ignore[attr-defined]
     assert sorted(set(names)) == sorted(names)
     for name in names:
-        assert getattr(module, name) is not None
+        assert getattr(module, name) is not None and name in dir(module)
+
+
+def test_functions_stay_functions_after_their_modules_are_loaded() -> None:
+    """A package called like a function would replace it."""
+    import normalcy.detection
+    import normalcy.evaluation.evaluate
+    import normalcy.experiments
+
+    for name in ("train", "load", "score", "evaluate", "detect", "demo"):
+        assert callable(getattr(normalcy, name))
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'wath'"):
+        _ = normalcy.wath

@@ -11,23 +11,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from normalcy.api import Progress
-from normalcy.api.baselines import BY_ROW, INTERPOLATION_BY_ROW, Scores, post_processed
-from normalcy.api.benchmark_page import page
-from normalcy.api.evaluation import protocol_of
-from normalcy.api.judge import Case, Judgement, cases, judge
 from normalcy.api.levels import AnyModel
-from normalcy.api.motion_cache import raw_motion
-from normalcy.api.record import protocol as long_protocol
-from normalcy.api.scoring import load, score_refs
-from normalcy.api.settings import alarm, with_settings
-from normalcy.api.version import versions
+from normalcy.api.score import load, score_refs
 from normalcy.data import catalogue
 from normalcy.data.base import Dataset, TestVideo, some
 from normalcy.errors import DataError
+from normalcy.evaluation.baseline_cache import raw_motion
+from normalcy.evaluation.baselines import BY_ROW, INTERPOLATION_BY_ROW, Scores, post_processed
+from normalcy.evaluation.evaluate import protocol_of
+from normalcy.evaluation.judge import Case, Judgement, cases, judge
+from normalcy.evaluation.page import page
+from normalcy.files import write_files
 from normalcy.metrics.table import to_csv, to_text
-from normalcy.nn.files import write_files
 from normalcy.report.page import write_page
+from normalcy.results.run_json import protocol as long_protocol
+from normalcy.scoring.settings import alarm, with_settings
+from normalcy.types import Progress
+from normalcy.versions import versions
 from normalcy.video.source import VideoRef
 
 RESULTS, TABLE, PAGE, TEXT = "results.json", "results.csv", "report.html", "results.txt"

@@ -7,8 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from normalcy.detection.cache import FOLDER
 from normalcy.errors import OutputError
-from normalcy.objects.cache import FOLDER
 from normalcy.video.cache import cache_root, cache_size, cached_videos, clear_cache
 
 _BOXES = re.compile(r"[0-9a-f]{32}\.npz|\.part-.+")

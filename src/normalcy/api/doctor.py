@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from normalcy.api.version import version
+from normalcy.versions import usable_cores, version
 
 EXTRAS = {
     "log": ("tensorboard", "TensorBoard logs of training"),
@@ -88,11 +88,6 @@ def _python() -> Check:
     return Check("python", found)
 
 
-def usable_cores() -> int:
-    """Cores that this process may use, which in a container can be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _cores() -> Check:
     cores = usable_cores()
     found = f"{cores} usable of {os.cpu_count()}"
@@ -124,7 +119,7 @@ def _gpu() -> Check:
 
 
 def _video() -> Check:
-    from normalcy.video.about import decoder, missing_codecs
+    from normalcy.video.codecs import decoder, missing_codecs
 
     lacking = missing_codecs()
     if lacking:

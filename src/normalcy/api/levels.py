@@ -7,31 +7,30 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from normalcy.api import Progress
 from normalcy.config import OBJECT_TASKS, Config
+from normalcy.detection.base import build_detector
+from normalcy.detection.cache import boxes_of
 from normalcy.errors import UsageError
 from normalcy.nn.build import Network, channels_last
 from normalcy.nn.bundle import CONFIG, Bundle, load_bundle
-from normalcy.objects.cache import boxes_of
-from normalcy.objects.detect import build_detector
+from normalcy.objects.both_levels import FusedModel, FusedScorer, mean
 from normalcy.objects.folds import ObjectFolds
-from normalcy.objects.found import Found
-from normalcy.objects.fused import FusedModel, FusedScorer, mean
 from normalcy.objects.level import ObjectLevel
 from normalcy.objects.model import ObjectModel, region_size
 from normalcy.objects.scorer import ObjectScorer
+from normalcy.objects.training_boxes import Found
+from normalcy.scoring.calibration import FrameFolds
 from normalcy.scoring.crossfit import ScoreOfFrames, cross_fit, plan_of, threshold_of
-from normalcy.scoring.material import Material
-from normalcy.scoring.model import Model
+from normalcy.scoring.model import FrameModel
+from normalcy.scoring.normal_video import Material
 from normalcy.scoring.scorer import Scorer
-from normalcy.training.calibration import FrameFolds
 from normalcy.training.level import FrameLevel
 from normalcy.training.run import TrainResult, fit
-from normalcy.types import Piece, VideoInfo
+from normalcy.types import Piece, Progress, VideoInfo
 from normalcy.video.cache import open_cache
 from normalcy.video.source import VideoRef
 
-AnyModel = Model | ObjectModel | FusedModel
+AnyModel = FrameModel | ObjectModel | FusedModel
 AnyScorer = Scorer | FusedScorer
 INNER = "objects"
 """Folder within the model folder of ``level: both`` that holds the object level, a whole model of its own."""
@@ -82,7 +81,7 @@ def load_model(folder: str | Path, device: str | object = "cpu") -> AnyModel:
     channels_last(bundle.network)
     if bundle.config.level == "object":
         return _objects(bundle)
-    model = Model.from_state(bundle.config, bundle.network, bundle.arrays, bundle.scalars)
+    model = FrameModel.from_state(bundle.config, bundle.network, bundle.arrays, bundle.scalars)
     model.hash = bundle.hash
     if bundle.config.level == "frame":
         return model
@@ -100,7 +99,7 @@ def _objects(bundle: Bundle) -> ObjectModel:
 def scorer_of(model: AnyModel, info: VideoInfo, name: str, maps: bool, ref: VideoRef | None = None) -> AnyScorer:
     """A scorer for one video. name: for error messages. ref: a file, whose boxes are then found first and kept, so that
     another model over the same detector need not find them again; without it they are found frame by frame."""
-    if isinstance(model, Model):
+    if isinstance(model, FrameModel):
         return Scorer(model, info.width, info.height, info.fps, name, maps)
     kind = ObjectScorer if isinstance(model, ObjectModel) else FusedScorer
     boxes = None if ref is None else boxes_of(ref, build_detector(object_part(model).cfg.objects))
@@ -118,7 +117,7 @@ class _BothLevel(FrameLevel):
     def __init__(self, inner: Path) -> None:
         self._inner = inner
 
-    def calibrate(self, network: Network, m: Material) -> Model:
+    def calibrate(self, network: Network, m: Material) -> FrameModel:
         """Both levels are cross-fitted in the same folds: a piece that is scored was in neither level's statistics."""
         plan, frames = plan_of(m), FrameFolds(network, m)
         model, by_frames = cross_fit(plan, frames.fit)
@@ -129,7 +128,7 @@ class _BothLevel(FrameLevel):
         _, by_objects = cross_fit(plan, objects.fit)
         tested = [((a, b), p) for (a, p), (b, _) in zip(by_frames, by_objects, strict=True)]
 
-        def score(models: tuple[Model, ObjectModel], p: Piece) -> ScoreOfFrames:
+        def score(models: tuple[FrameModel, ObjectModel], p: Piece) -> ScoreOfFrames:
             (a, times), (b, _) = frames.score(models[0], p), objects.score(models[1], p)
             return mean(a, b), times
 
@@ -141,3 +140,11 @@ def _decoded(m: Material, cfg: Config) -> Material:
     """The same video for the object level; it was decoded when that level was trained."""
     videos = [open_cache(ref, region_size(v.info.width, v.info.height, cfg)) for ref, v in zip(m.refs, m.videos, strict=True)]
     return replace(m, videos=videos, cfg=cfg)
+
+
+def open_scorer(model: AnyModel, width: int, height: int, fps: float, *, name: str = "video", maps: bool = False) -> AnyScorer:
+    """A scorer for frames that you push yourself, for a model of any level: push(frame) gives the scores that are final,
+    finish() the rest. width, height: of the frames as they are pushed, in pixels. fps: their rate. name: for messages, and what
+    a detector with boxes from files looks them up by. maps: also give each frame its score map.
+    """
+    return scorer_of(model, VideoInfo(name, Path(name), width, height, fps, None), name, maps)

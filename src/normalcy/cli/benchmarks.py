@@ -192,8 +192,8 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Run a table of the paper: our figures beside the printed ones. Goes on where it was stopped."""
-    from normalcy.api.reproduce import reproduce as run
-    from normalcy.api.reproduce_report import to_text
+    from normalcy.experiments.report import to_text
+    from normalcy.experiments.reproduce import reproduce as run
 
     advice = "Finished cells are kept: the same command goes on with the rest"
     with exits.interruptible(advice), shown() as progress:

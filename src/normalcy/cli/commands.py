@@ -44,7 +44,7 @@ def _let_threads_sleep() -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from normalcy.api.version import version
+        from normalcy.versions import version
 
         show.out(f"normalcy {version()}")
         raise typer.Exit
@@ -81,12 +81,12 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Learn what is normal from videos in which nothing else happens."""
-    from normalcy import api
+    import normalcy
     from normalcy.presets import load_config
 
     guessing = chance(load_config(preset, config, sets or (), {"level": level}).clip.length)
     with exits.interruptible(f"Go on with: the same command and --resume ({out} is kept)"), shown(guessing) as progress:
-        result = api.train(
+        result = normalcy.train(
             sources,
             out,
             preset=preset,
@@ -118,10 +118,10 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Score every frame of every video: the higher, the less normal."""
-    from normalcy import api
+    import normalcy
 
     with exits.interruptible("Finished videos are kept: the same command goes on with the rest"), shown() as progress:
-        result = api.score(
+        result = normalcy.score(
             sources,
             model,
             out,
@@ -186,9 +186,9 @@ def evaluate(
         return
     _need("--scores", {"--scores": scores, "--labels": labels}, whole)
     assert scores is not None and labels is not None
-    from normalcy import api
+    import normalcy
 
-    result = api.evaluate(scores, Path(labels), masks=masks, versus=versus)
+    result = normalcy.evaluate(scores, Path(labels), masks=masks, versus=versus)
     show.out(show.as_json(result.to_dict()) if as_json else show.evaluated(result))
 
 
@@ -214,11 +214,11 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """No data at hand? Simulate a scene, train, score, evaluate, and write a report. A few minutes."""
-    from normalcy import api
+    import normalcy
 
     wanted = has_display() if open_report is None else open_report
     with exits.interruptible("The same command starts over"), shown(chance(_clip_length())) as progress:
-        result = api.demo(out, seed=seed, open_browser=wanted, progress=progress)
+        result = normalcy.demo(out, seed=seed, open_browser=wanted, progress=progress)
     show.out(show.as_json(result.to_dict()) if as_json else show.demonstrated(result))
 
 

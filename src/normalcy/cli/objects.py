@@ -12,7 +12,7 @@ from normalcy.cli.options import EPILOG, ConfigFile, Json, Settings, Sources
 from normalcy.cli.progress import shown
 
 if TYPE_CHECKING:
-    from normalcy.api.objects import DetectResult
+    from normalcy.api.detect import DetectResult
 
 
 def register(app: typer.Typer) -> None:
@@ -46,10 +46,10 @@ def detect(
     as_json: Json = False,
 ) -> None:
     """Find the objects of every frame, follow them, and write them down."""
-    from normalcy import api
+    import normalcy
 
     with exits.interruptible("Finished videos are kept: the same command goes on with the rest"), shown() as progress:
-        result = api.detect(
+        result = normalcy.detect(
             sources,
             out,
             detector=detector,

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from normalcy.api.demo import DemoResult
     from normalcy.api.doctor import Report
-    from normalcy.api.results import DemoResult, EvalResult, ScoreResult
+    from normalcy.evaluation.evaluate import EvalResult
     from normalcy.metrics.compare import Comparison
+    from normalcy.results.scored import ScoreResult
     from normalcy.training.run import TrainResult
 
 

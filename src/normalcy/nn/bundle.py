@@ -25,8 +25,8 @@ from torch import Tensor
 
 from normalcy.config import Config
 from normalcy.errors import ConfigError, ModelError
+from normalcy.files import write_files
 from normalcy.nn.build import Network
-from normalcy.nn.files import write_files
 from normalcy.presets import parse_config
 
 FORMAT = 3

@@ -23,7 +23,7 @@ from normalcy.nn.heads import PLACE, Pool
 from normalcy.nn.inputs import grey, picture, to_input
 
 Batch = Mapping[str, Tensor]
-"""v (B, T, h, w, 3) uint8, c the same or one frame shorter, m (B,), scene (B,): see normalcy.data.clips. Clips of objects may
+"""v (B, T, h, w, 3) uint8, c the same or one frame shorter, m (B,), scene (B,): see normalcy.data.sampler. Clips of objects may
 bring ``irregular`` (as v, frames at uneven steps) and ``teacher`` (B, K), the detector's class scores."""
 Terms = tuple[Tensor, dict[str, Tensor]]
 """A loss, and figures without gradient that tell how well the task is solved."""

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from normalcy.errors import WeightsError
-from normalcy.nn.files import write_files
+from normalcy.files import write_files
 from normalcy.nn.i3d import I3D
 
 FIRST = "Conv3d_1a_7x7.conv3d.weight"

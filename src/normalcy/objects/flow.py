@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import theilslopes
 
+from normalcy.detection.boxes import PERSON, Boxes
 from normalcy.errors import ModelError, TrainingError
-from normalcy.objects.boxes import PERSON, Boxes
 from normalcy.scoring.velocity import flow
 
 FLOW_SIDE = 320

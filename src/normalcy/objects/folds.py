@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from normalcy.clips.sampling import step_at
+from normalcy.detection.boxes import Boxes
+from normalcy.detection.tracks import along
 from normalcy.nn.build import Network
-from normalcy.objects.boxes import Boxes
-from normalcy.objects.found import Found, frame_size
 from normalcy.objects.model import Looks, ObjectModel, Regions, clip_frames
-from normalcy.objects.normal import Seen, nothing_found, settle
 from normalcy.objects.scorer import ObjectScorer
-from normalcy.objects.tracks import along
+from normalcy.objects.statistics import Seen, nothing_found, settle
+from normalcy.objects.training_boxes import Found, frame_size
 from normalcy.scoring.crossfit import Parts, ScoreOfFrames
-from normalcy.scoring.material import Material
+from normalcy.scoring.normal_video import Material
 from normalcy.scoring.scorer import score_all
 from normalcy.types import Piece
 

@@ -9,11 +9,11 @@ from normalcy.config import Config
 from normalcy.errors import TrainingError
 from normalcy.nn.build import Network
 from normalcy.objects.folds import ObjectFolds
-from normalcy.objects.found import Found
 from normalcy.objects.model import ObjectModel, region_size
 from normalcy.objects.sampler import TubeSampler
+from normalcy.objects.training_boxes import Found
 from normalcy.scoring.crossfit import cross_fit, plan_of, threshold_of
-from normalcy.scoring.material import Material
+from normalcy.scoring.normal_video import Material
 
 
 class ObjectLevel:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -14,16 +15,16 @@ from numpy.typing import NDArray
 
 from normalcy.clips.sampling import continuous
 from normalcy.config import Config
+from normalcy.detection.boxes import Boxes
 from normalcy.errors import ModelError
 from normalcy.nn.build import Network
 from normalcy.nn.encoder import Encoder
-from normalcy.nn.fold import folded
+from normalcy.nn.fold_batchnorm import folded
 from normalcy.nn.tasks import TASKS
-from normalcy.objects.boxes import Boxes
 from normalcy.objects.flow import ObjectMotion, measure
-from normalcy.objects.normal import ObjectNormal, Seen, fused, highest, settle
 from normalcy.objects.readouts import FlowReadout, ObjectClips, ObjectReadout, TaskReadout, TubeDensity, Values, readout_names
 from normalcy.objects.sampler import teacher_of
+from normalcy.objects.statistics import ObjectNormal, Seen, fused, highest, settle
 from normalcy.objects.tubes import cut, cut_tracked
 from normalcy.scoring.scene import Signature, model_at, scenes_from, scenes_state, under
 from normalcy.scoring.threshold import Threshold
@@ -64,6 +65,12 @@ class ObjectModel:
         self.threshold: Threshold | None = None
         self.trained_fps = 0.0
         self.hash = ""
+
+    def with_config(self, cfg: Config) -> Self:
+        """See normalcy.scoring.model.Model."""
+        other = copy.copy(self)
+        other.cfg = cfg
+        return other
 
     @property
     def names(self) -> list[str]:

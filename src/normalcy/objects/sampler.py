@@ -1,6 +1,6 @@
 """Training batches of tubes: an object's region through the frames of a clip, drawn from the boxes of normal video.
 
-As normalcy.data.clips.ClipSampler: every batch is a function of (seed, step) alone.
+As normalcy.data.sampler.ClipSampler: every batch is a function of (seed, step) alone.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from normalcy.clips.sampling import span
 from normalcy.config import Config
+from normalcy.detection.boxes import Boxes
+from normalcy.detection.tracks import along
 from normalcy.errors import TrainingError
-from normalcy.objects.boxes import Boxes
-from normalcy.objects.tracks import along
 from normalcy.objects.tubes import cut, cut_tracked
 from normalcy.types import Piece
 
@@ -27,7 +27,7 @@ LARGEST_GAP = 4
 
 
 class TubeBatch(NamedTuple):
-    """B pairs of tubes, as normalcy.data.clips.ClipBatch, and what the tasks of the multi-task backbone ask for."""
+    """B pairs of tubes, as normalcy.data.sampler.ClipBatch, and what the tasks of the multi-task backbone ask for."""
 
     v: NDArray[np.uint8]
     """(B, T, side, side, 3) tubes around an object, its box that of the middle frame."""

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from normalcy.detection.base import Detector, build_detector
+from normalcy.detection.boxes import Boxes
+from normalcy.detection.tracks import Tracker, along
 from normalcy.errors import DataError, VideoError
-from normalcy.objects.boxes import Boxes
-from normalcy.objects.detect import Detector, build_detector
-from normalcy.objects.memory import Memory
 from normalcy.objects.model import ObjectModel, Regions, region_size
-from normalcy.objects.tracks import Tracker, along
+from normalcy.objects.track_average import Memory
 from normalcy.scoring.model import Reading
 from normalcy.scoring.scorer import Scorer
 from normalcy.types import Frame, FrameScore, ObjectScore

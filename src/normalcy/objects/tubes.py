@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.objects.boxes import Floats
+from normalcy.detection.boxes import Floats
 
 Frames = NDArray[np.uint8]
 _SMALLEST = 4.0

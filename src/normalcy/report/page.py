@@ -15,8 +15,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from normalcy.files import write_bytes
 from normalcy.report.curves import Roc, SizeBin, Trace, roc_figure, size_figure, training_figure, truth_figure
-from normalcy.report.files import write_bytes
 from normalcy.report.pictures import close_up, data_uri, panels, thumbnail
 from normalcy.report.style import clock, to_svg
 from normalcy.report.summary import READOUT_WORDS, ResultRow, Span, caveats, length, summarise

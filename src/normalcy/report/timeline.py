@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from normalcy.report.files import write_bytes
+from normalcy.files import write_bytes
 from normalcy.report.style import COLOURS, SERIES, clock, new_figure, peaks, plain, runs, styled, time_axis, to_png
 from normalcy.types import Event, VideoScores
 

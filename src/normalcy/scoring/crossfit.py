@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normalcy.clips.sampling import span
-from normalcy.scoring.material import Material
+from normalcy.scoring.normal_video import Material
 from normalcy.scoring.scene import MAX_SCENES, Signature, group, signature
 from normalcy.scoring.threshold import Threshold, fit_threshold
 from normalcy.types import Piece

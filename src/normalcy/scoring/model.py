@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -15,11 +16,11 @@ from normalcy.config import Config
 from normalcy.errors import ModelError
 from normalcy.nn.build import Network
 from normalcy.nn.encoder import Encoder
-from normalcy.nn.fold import folded
-from normalcy.scoring.normal import Normal, Raw, settle, top_mean
+from normalcy.nn.fold_batchnorm import folded
 from normalcy.scoring.place import PlaceStatistics
 from normalcy.scoring.readouts import Readout, build_readouts
 from normalcy.scoring.scene import Signature, model_at, scenes_from, scenes_state, under
+from normalcy.scoring.statistics import Normal, Raw, settle, top_mean
 from normalcy.scoring.threshold import Threshold
 from normalcy.scoring.windows import Windows
 
@@ -34,7 +35,33 @@ class Reading:
     """(B, h, w) fused map: 1 is as high as the highest place of all but 1 % of normal windows."""
 
 
-class Model:
+class Model(Protocol):
+    """A trained model of any level: whole frames, objects, or both."""
+
+    cfg: Config
+    hash: str
+    """Of the model folder; empty for a model that never was in one."""
+
+    @property
+    def names(self) -> list[str]:
+        """Readout names, in the order of every array of readouts."""
+        ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def threshold(self) -> Threshold | None: ...
+
+    @property
+    def trained_fps(self) -> float: ...
+
+    def with_config(self, cfg: Config) -> Self:
+        """The same model with other settings for scoring; network and calibration are shared. This model stays as it is."""
+        ...
+
+
+class FrameModel:
     """Network and calibration. read() turns windows into calibrated values; everything it needs is stored in the model."""
 
     def __init__(self, cfg: Config, network: Network, readouts: list[Readout] | None = None) -> None:
@@ -42,13 +69,19 @@ class Model:
         self.network = network.eval()
         self.readouts = build_readouts(cfg) if readouts is None else readouts
         self.normal: list[Normal] = []
-        self.scenes: list[tuple[Signature, Model]] = []
+        self.scenes: list[tuple[Signature, FrameModel]] = []
         """Background and model of normal of each scene, where the training video shows more than one."""
         self.map_scale = 1.0
         self.threshold: Threshold | None = None
         self.trained_fps: float = 0.0
         self.hash = ""
         """Of the model folder that it was loaded from; empty for one that never was in a folder."""
+
+    def with_config(self, cfg: Config) -> Self:
+        """See Model."""
+        other = copy.copy(self)
+        other.cfg = cfg
+        return other
 
     @property
     def names(self) -> list[str]:
@@ -98,7 +131,7 @@ class Model:
         settled = settle([raw], self.cfg.scoring)
         self.normal, self.map_scale = settled.whole, settled.map_scale
 
-    def at(self, frames_NHWC: NDArray[np.uint8]) -> Model:
+    def at(self, frames_NHWC: NDArray[np.uint8]) -> FrameModel:
         """The model of normal that these frames of one video are measured by: that of their scene, where there is one."""
         return model_at(frames_NHWC, self.scenes, self)
 
@@ -137,7 +170,7 @@ class Model:
     @classmethod
     def from_state(
         cls, cfg: Config, network: Network, arrays: Mapping[str, NDArray[np.float32]], scalars: Mapping[str, Any]
-    ) -> Model:
+    ) -> FrameModel:
         """The reverse of state(). Raises ModelError where the calibration does not fit the configuration."""
         model = cls(cfg, network)
         try:
@@ -157,7 +190,7 @@ class Model:
         return model
 
 
-def calibrate_folds(models: Sequence[Model], raws: Sequence[Raw], whole: Model) -> None:
+def calibrate_folds(models: Sequence[FrameModel], raws: Sequence[Raw], whole: FrameModel) -> None:
     """Calibrate models that were each fitted on all folds of the normal video but one, and the one fitted on all of it.
 
     raws[k]: what models[k] reads in the fold that it was not fitted on (see :func:`settle`).

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from normalcy.clips.sampling import span, step_at
 from normalcy.errors import ShortVideoError, VideoError
 from normalcy.scoring.fusion import fuse_voices, squash
-from normalcy.scoring.model import Model, Reading
+from normalcy.scoring.model import FrameModel, Reading
 from normalcy.scoring.smooth import Smoother
 from normalcy.types import Frame, FrameScore
 from normalcy.video.reader import working_size
@@ -32,10 +32,10 @@ class Scorer:
     With ``scoring.normalise: per_video`` nothing is final before finish(), which then returns every frame.
     """
 
-    def __init__(self, model: Model, width: int, height: int, fps: float, name: str = "video", maps: bool = False) -> None:
+    def __init__(self, model: FrameModel, width: int, height: int, fps: float, name: str = "video", maps: bool = False) -> None:
         cfg = model.cfg
         self._model = model
-        self._normal: Model | None = None
+        self._normal: FrameModel | None = None
         self._name = name
         self._maps = maps
         self._step = step_at(fps, cfg.clips)

@@ -12,7 +12,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from normalcy.errors import OutputError
-from normalcy.scoring.material import Progress
+from normalcy.types import Progress
 
 
 class Checkpoints(Callback):

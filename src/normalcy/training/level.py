@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from normalcy.config import Config
-from normalcy.data.clips import ClipSampler
+from normalcy.data.sampler import ClipSampler
 from normalcy.nn.build import Network
-from normalcy.scoring.material import Material
+from normalcy.scoring.calibration import calibrate
+from normalcy.scoring.normal_video import Material
 from normalcy.scoring.threshold import Threshold
-from normalcy.training.calibration import calibrate
-from normalcy.training.feed import Sampler
+from normalcy.training.dataset import Sampler
 from normalcy.video.reader import working_size
 
 

@@ -7,7 +7,7 @@ import time
 
 import torch
 
-from normalcy.training.tasks import Batch, ProxyTask
+from normalcy.training.modules import Batch, ProxyTask
 
 GAIN = 1.15
 """bf16 has to be this much faster to be taken: below, its coarser numbers are not worth it."""

@@ -21,19 +21,19 @@ from normalcy.clips.sampling import step_at
 from normalcy.config import Config
 from normalcy.data.split import split
 from normalcy.errors import ConfigError, NormalcyError, OutputError, TrainingError, UsageError
+from normalcy.files import write_files
 from normalcy.nn.build import Network, channels_last
 from normalcy.nn.bundle import CONFIG, save_bundle
 from normalcy.nn.device import pick_device
-from normalcy.nn.files import write_files
 from normalcy.nn.weights import load_kinetics
-from normalcy.scoring.material import Material, Progress
+from normalcy.scoring.normal_video import Material
 from normalcy.training.callbacks import Checkpoints, Reporter
 from normalcy.training.card import card
-from normalcy.training.feed import Feed, Sampler, loader
+from normalcy.training.dataset import Feed, Sampler, loader
 from normalcy.training.level import FrameLevel, Level
+from normalcy.training.modules import DecoderTask, ProxyTask, _Task
 from normalcy.training.precision import choose_precision
-from normalcy.training.tasks import DecoderTask, ProxyTask, _Task
-from normalcy.types import Piece
+from normalcy.types import Piece, Progress
 from normalcy.video.cache import CachedVideo, open_cache
 from normalcy.video.reader import probe
 from normalcy.video.source import VideoRef

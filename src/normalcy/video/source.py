@@ -211,3 +211,32 @@ def _prefixed(ref: VideoRef, same: list[VideoRef]) -> str:
         return ref.name
     depth = next(d for d in range(1, 1 + max(map(len, folders))) if len({f[-d:] for f in folders}) == len(folders))
     return "_".join([*(part.strip("/\\") for part in ref.path.resolve().parent.parts[-depth:]), ref.name]).lstrip("_")
+
+
+Sources = str | Path | Sequence[str | Path]
+"""One SOURCE or several: a video file, a folder of videos or of frames, a glob, or ``@list.txt``."""
+
+
+def listed(sources: Sources) -> list[str | Path]:
+    """One source or several, as a list. Raises SourceError for none."""
+    found: list[str | Path] = [sources] if isinstance(sources, str | Path) else list(sources)
+    if not found:
+        raise SourceError("no source was given; name a video, a folder, a glob or @list.txt")
+    return found
+
+
+def find(sources: Sources) -> tuple[list[VideoRef], dict[str, str]]:
+    """(videos with unique names, sources that are none with the reason). Raises SourceError where no source is any."""
+    good: list[str | Path] = []
+    failed: dict[str, str] = {}
+    first: SourceError | None = None
+    for source in listed(sources):
+        try:
+            expand(source)
+            good.append(source)
+        except SourceError as e:
+            failed[str(source)] = str(e)
+            first = first or e
+    if not good and first is not None:
+        raise first
+    return expand_all(good), failed

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from normalcy.api.baselines import content_free_rows
-from normalcy.api.benchmark_page import page
-from normalcy.api.evaluation import PEEKED, Protocol
-from normalcy.api.judge import FUSED, REGION, Case, Judgement, cases, judge
-from normalcy.api.results import ScoredVideo
 from normalcy.data.base import TestVideo
 from normalcy.errors import DataError
+from normalcy.evaluation.baselines import content_free_rows
+from normalcy.evaluation.evaluate import PEEKED, Protocol
+from normalcy.evaluation.judge import FUSED, REGION, Case, Judgement, cases, judge
+from normalcy.evaluation.page import page
 from normalcy.report.page import render_page
-from normalcy.scoring.files import ScoreWriter
+from normalcy.results.scored import ScoredVideo
+from normalcy.results.scores_csv import ScoreWriter
 from normalcy.types import Event, FrameScore
 from normalcy.video.source import VideoRef
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from fakes import moving_square_video, write_video
-from normalcy.api import motion_cache
-from normalcy.api.baselines import BY_ROW, GLOBAL, INTERPOLATION, PICTURE
-from normalcy.api.motion_cache import raw_motion
+from normalcy.evaluation import baseline_cache
+from normalcy.evaluation.baseline_cache import raw_motion
+from normalcy.evaluation.baselines import BY_ROW, GLOBAL, INTERPOLATION, PICTURE
 from normalcy.video.source import VideoRef
 
 
@@ -25,8 +25,8 @@ def test_each_video_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     lengths = {m: {n: len(v) for n, v in videos.items()} for m, videos in first.items()}
     assert lengths == {m: {"a": 12, "b": 12} for m in PICTURE}
     with monkeypatch.context() as patch:
-        patch.setattr(motion_cache, "fit_rows", None)
-        patch.setattr(motion_cache, "change_scores", None)
+        patch.setattr(baseline_cache, "fit_rows", None)
+        patch.setattr(baseline_cache, "change_scores", None)
         again = raw_motion(train, test, tmp_path / "kept")
     for method, videos in first.items():
         for name, values in videos.items():

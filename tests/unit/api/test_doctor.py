@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from normalcy.api import doctor
+from normalcy.video import codecs
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +76,7 @@ def test_a_broken_library_is_a_finding() -> None:
 
 
 def test_missing_codecs_are_a_fault(monkeypatch) -> None:
-    monkeypatch.setattr("normalcy.video.about.missing_codecs", lambda: ["h264 decoder"])
+    monkeypatch.setattr("normalcy.video.codecs.missing_codecs", lambda: ["h264 decoder"])
     check = doctor._video()
     assert check.ok is False
     assert "without h264 decoder" in check.found
@@ -84,11 +85,9 @@ def test_missing_codecs_are_a_fault(monkeypatch) -> None:
 def test_an_unknown_codec_is_noticed(monkeypatch) -> None:
     import av
 
-    from normalcy.video import about
-
     real = av.Codec
-    monkeypatch.setattr(about.av, "Codec", lambda name, mode: real("no-such-codec" if mode == "w" else name, mode))
-    assert about.missing_codecs() == ["libx264 encoder"]
+    monkeypatch.setattr(codecs.av, "Codec", lambda name, mode: real("no-such-codec" if mode == "w" else name, mode))
+    assert codecs.missing_codecs() == ["libx264 encoder"]
 
 
 def test_an_extra_that_is_not_installed_says_how_to_get_it(monkeypatch) -> None:

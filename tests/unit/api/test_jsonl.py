@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from normalcy.api.jsonl import append_line, read_lines
 from normalcy.errors import DataError, OutputError
+from normalcy.files import append_line, read_lines
 
 WRITE = """
 import sys
 from pathlib import Path
-from normalcy.api.jsonl import append_line
+from normalcy.files import append_line
 for i in range(20):
     append_line(Path(sys.argv[1]), {"who": int(sys.argv[2]), "i": i, "filler": "x" * 5000})
 """

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from normalcy.api.staging import Staging
 from normalcy.errors import OutputError
+from normalcy.files import Staging
 
 
 def test_nothing_shows_before_publish(tmp_path: Path) -> None:

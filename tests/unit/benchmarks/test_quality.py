@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from normalcy.api.reproduce_store import Measured
 from normalcy.errors import DataError, UsageError
+from normalcy.experiments.store import Measured
 from quality import source
 from quality.__main__ import main
 from quality.bench import Variant, grid, split_values

@@ -12,12 +12,12 @@ import pytest
 
 from layouts import make_folder
 from normalcy.api import benchmark as benchmark_module
-from normalcy.api import reproduce as reproduce_module
 from normalcy.api.benchmark import BenchmarkResult
-from normalcy.api.judge import Judgement
-from normalcy.api.reproduce_report import FAILED, CellResult, ReproduceResult
-from normalcy.api.reproduce_tables import TABLES
 from normalcy.cli import main
+from normalcy.evaluation.judge import Judgement
+from normalcy.experiments import reproduce as reproduce_module
+from normalcy.experiments.report import FAILED, CellResult, ReproduceResult
+from normalcy.experiments.tables import TABLES
 from normalcy.metrics.bootstrap import Interval
 from normalcy.metrics.table import ResultRow
 from outcomes import OUTCOME

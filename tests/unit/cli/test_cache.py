@@ -11,7 +11,7 @@ import typer
 
 from fakes import moving_square_video, write_video
 from normalcy.cli import main
-from normalcy.objects.cache import FOLDER
+from normalcy.detection.cache import FOLDER
 from normalcy.video.cache import open_cache
 
 Ran = tuple[int, str, str]

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 import normalcy
-from normalcy import api
+from normalcy.api.demo import DemoResult
 from normalcy.api.doctor import Check, Report
-from normalcy.api.results import DemoResult, ScoredVideo, ScoreResult
 from normalcy.cli import commands, main
 from normalcy.metrics.bootstrap import Interval
 from normalcy.metrics.compare import Comparison, Difference
 from normalcy.metrics.table import ResultRow
+from normalcy.results.scored import ScoredVideo, ScoreResult
 from normalcy.types import Event
 
 Ran = tuple[int, str, str]
@@ -105,7 +105,7 @@ def test_usage_errors_are_one_line_and_code_2(run, argv, says) -> None:
 
 def test_train_hands_everything_down(run, monkeypatch) -> None:
     called = Called(Trained({}))
-    monkeypatch.setattr(api, "train", called)
+    monkeypatch.setattr(normalcy, "train", called)
     flags = ["--preset", "tiny", "--set", "train.steps=3", "--set", "seed=4", "--weights", "w.safetensors", "--level", "object"]
     code, out, err = run("train", "a", "b", "--out", "m", *flags, "--resume", "--force", "--seed", "7", "--device", "cpu")
     assert code == 0
@@ -128,7 +128,7 @@ def test_train_hands_everything_down(run, monkeypatch) -> None:
 
 
 def test_train_with_an_input_left_out_is_4_and_still_prints_its_result(run, monkeypatch) -> None:
-    monkeypatch.setattr(api, "train", Called(Trained({"b": "b.mp4: is empty"})))
+    monkeypatch.setattr(normalcy, "train", Called(Trained({"b": "b.mp4: is empty"})))
     code, out, err = run("train", "a", "b", "--out", "m", "--json")
     assert code == 4
     assert json.loads(out)["failed"] == {"b": "b.mp4: is empty"}
@@ -136,7 +136,7 @@ def test_train_with_an_input_left_out_is_4_and_still_prints_its_result(run, monk
 
 
 def test_train_interrupted_says_how_to_go_on(run, monkeypatch) -> None:
-    monkeypatch.setattr(api, "train", Called(KeyboardInterrupt()))
+    monkeypatch.setattr(normalcy, "train", Called(KeyboardInterrupt()))
     code, out, err = run("train", "a", "--out", "m")
     assert (code, out) == (130, "")
     assert "--resume" in err
@@ -145,7 +145,7 @@ def test_train_interrupted_says_how_to_go_on(run, monkeypatch) -> None:
 
 def test_score_prints_videos_and_events_and_warns_on_stderr(run, monkeypatch) -> None:
     called = Called(ScoreResult([VIDEO, QUIET]))
-    monkeypatch.setattr(api, "score", called)
+    monkeypatch.setattr(normalcy, "score", called)
     code, out, err = run("score", "a", "--model", "m", "--out", "o", "--maps", "--overlay", "--force", "--set", "alarm.min_s=1")
     assert code == 0
     assert called.given == (["a"], Path("m"), Path("o"))
@@ -160,13 +160,13 @@ def test_score_prints_videos_and_events_and_warns_on_stderr(run, monkeypatch) ->
 
 
 def test_score_without_events_says_so(run, monkeypatch) -> None:
-    monkeypatch.setattr(api, "score", Called(ScoreResult([QUIET])))
+    monkeypatch.setattr(normalcy, "score", Called(ScoreResult([QUIET])))
     assert "no event above the threshold" in run("score", "a", "--model", "m", "--out", "o")[1]
 
 
 @pytest.mark.parametrize(("videos", "code"), [([VIDEO], 4), ([], 1)])
 def test_score_with_failures(run, monkeypatch, videos, code) -> None:
-    monkeypatch.setattr(api, "score", Called(ScoreResult(videos, {"b": "b.mp4: is empty", "c": "no video stream"})))
+    monkeypatch.setattr(normalcy, "score", Called(ScoreResult(videos, {"b": "b.mp4: is empty", "c": "no video stream"})))
     got, out, err = run("score", "a", "--model", "m", "--out", "o", "--json")
     assert got == code
     assert [v["name"] for v in json.loads(out)["videos"]] == [v.name for v in videos]
@@ -186,7 +186,7 @@ def test_eval_table_with_a_second_method(run, monkeypatch) -> None:
             return {"metrics": {}}
 
     called = Called(Result())
-    monkeypatch.setattr(api, "evaluate", called)
+    monkeypatch.setattr(normalcy, "evaluate", called)
     code, out, err = run("eval", "--scores", "s", "--labels", "l", "--masks", "m", "--versus", "v")
     assert (code, err) == (0, "")
     assert called.given == (Path("s"), Path("l"))
@@ -207,7 +207,7 @@ def demo_result() -> DemoResult:
 @pytest.mark.parametrize(("flags", "display", "opened"), [([], True, True), ([], False, False), (["--no-open"], True, False)])
 def test_demo_opens_the_report_for_someone_who_sits_here(run, monkeypatch, flags, display, opened) -> None:
     called = Called(demo_result())
-    monkeypatch.setattr(api, "demo", called)
+    monkeypatch.setattr(normalcy, "demo", called)
     monkeypatch.setattr(commands, "has_display", lambda: display)
     code, out, _ = run("demo", "--out", "d", "--seed", "3", *flags)
     assert code == 0

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from normalcy import api
-from normalcy.api.objects import DetectedVideo, DetectResult
+import normalcy
+from normalcy.api.detect import DetectedVideo, DetectResult
 from normalcy.cli import main
 from normalcy.errors import WeightsError
 
@@ -39,7 +39,7 @@ def replace(monkeypatch: pytest.MonkeyPatch, result: DetectResult | Exception) -
             raise result
         return result
 
-    monkeypatch.setattr(api, "detect", detect)
+    monkeypatch.setattr(normalcy, "detect", detect)
     return given
 
 

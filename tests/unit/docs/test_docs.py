@@ -231,7 +231,7 @@ def test_the_snippets_of_python_md_run(
 
 
 def test_what_scoring_may_change_is_named() -> None:
-    from normalcy.api.settings import FREE
+    from normalcy.scoring.settings import FREE
 
     text = CONFIGURATION.read_text(encoding="utf-8").split("## Presets")[0]
     assert all(f"`{key}`" in text for key in FREE)

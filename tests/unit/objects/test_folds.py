@@ -10,16 +10,16 @@ import pytest
 
 from made_models import stream, tiny_network
 from normalcy.config import Config
+from normalcy.detection.boxes import Boxes
 from normalcy.errors import TrainingError
 from normalcy.objects import folds
-from normalcy.objects.boxes import Boxes
 from normalcy.objects.folds import Looked, ObjectFolds
-from normalcy.objects.found import Found
 from normalcy.objects.model import Looks, ObjectModel
 from normalcy.objects.scorer import ObjectScorer
+from normalcy.objects.training_boxes import Found
 from normalcy.presets import load_config
 from normalcy.scoring.crossfit import cross_fit, plan_of, threshold_of
-from normalcy.scoring.material import Material
+from normalcy.scoring.normal_video import Material
 from normalcy.scoring.scorer import score_all
 from normalcy.types import Piece, VideoInfo
 from normalcy.video.cache import CachedVideo

@@ -11,12 +11,12 @@ import torch
 from fakes import moving_square_video
 from made_models import stream
 from normalcy.config import Config
+from normalcy.detection.boxes import Boxes
 from normalcy.errors import DataError, ModelError, ShortVideoError, TrainingError, VideoError
 from normalcy.nn.build import Network
-from normalcy.objects.boxes import Boxes
 from normalcy.objects.model import ObjectModel, Regions, region_size
-from normalcy.objects.normal import Seen, fused
 from normalcy.objects.scorer import GRID, ObjectScorer
+from normalcy.objects.statistics import Seen, fused
 from normalcy.presets import load_config
 from normalcy.types import FrameScore
 from objects_help import boxes
@@ -160,8 +160,8 @@ def test_every_frame_has_a_score_whatever_the_batch(model: tuple[ObjectModel, np
 
 def test_a_stream_gives_what_known_boxes_give(model: tuple[ObjectModel, np.ndarray, list[Boxes]]) -> None:
     """The detector of the model, frame by frame, against its boxes found beforehand."""
-    from normalcy.objects.cache import boxes_of
-    from normalcy.objects.detect import build_detector
+    from normalcy.detection.base import build_detector
+    from normalcy.detection.cache import boxes_of
 
     m, images, _ = model
     found = boxes_of(stream(images, FPS), build_detector(m.cfg.objects), fps=FPS)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from normalcy.config import Config
+from normalcy.detection.boxes import Boxes
 from normalcy.errors import TrainingError
-from normalcy.objects.boxes import Boxes
-from normalcy.objects.normal import Cells, ObjectNormal, Seen, settle
 from normalcy.objects.readouts import FlowReadout
+from normalcy.objects.statistics import Cells, ObjectNormal, Seen, settle
 from normalcy.presets import load_config
-from normalcy.scoring.normal import centre_and_scale
+from normalcy.scoring.statistics import centre_and_scale
 from objects_help import boxes
 
 A, B = np.array([1.0, 2.0, 3.0, 6.0]), np.array([10.0, 12.0, 13.0, 17.0])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from normalcy.errors import DataError, OutputError
-from normalcy.objects.files import NAME, ObjectWriter, detections, read_objects
+from normalcy.results.objects_csv import NAME, ObjectWriter, detections, read_objects
 from normalcy.types import FrameScore, ObjectScore
 
 FIRST = ObjectScore(3, (1.25, 2.0, 10.5, 20.0), 0.75, 0, "density")

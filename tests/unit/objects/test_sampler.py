@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from normalcy.config import Config
+from normalcy.detection.boxes import Boxes
+from normalcy.detection.tracks import track
 from normalcy.errors import TrainingError
-from normalcy.objects.boxes import Boxes
 from normalcy.objects.sampler import TubeSampler, teacher_of
-from normalcy.objects.tracks import track
 from normalcy.objects.tubes import cut
 from normalcy.presets import load_config
 from normalcy.types import Piece

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from made_models import again, fitted_model, square_frames, tiny_config, tiny_network, windows_of
 from normalcy.errors import ModelError, TrainingError
-from normalcy.scoring.model import Model
+from normalcy.scoring.model import FrameModel
 from normalcy.scoring.readouts import READOUTS, _Plain
 from normalcy.scoring.threshold import Threshold
 from normalcy.scoring.windows import Windows
@@ -38,15 +38,15 @@ def shades(*levels: int) -> np.ndarray:
     return np.repeat(np.array([*levels, 0, 0, 0], dtype=np.uint8), 48 * 64 * 3).reshape(-1, 48, 64, 3)
 
 
-def steered(readout: type[_Plain]) -> Model:
+def steered(readout: type[_Plain]) -> FrameModel:
     cfg = tiny_config("scoring.bands=1", "scoring.top=1.0")
-    model = Model(cfg, tiny_network(cfg), [readout(cfg)])  # type: ignore[list-item]
+    model = FrameModel(cfg, tiny_network(cfg), [readout(cfg)])  # type: ignore[list-item]
     levels = np.random.default_rng(0).normal(120, 10, 400).clip(60, 180).astype(int)
     model.calibrate(windows_of(model, shades(*levels), batch=64)[:6])
     return model
 
 
-def read(model: Model, images: np.ndarray) -> Any:
+def read(model: FrameModel, images: np.ndarray) -> Any:
     (w,) = windows_of(model, images, batch=len(images))
     return model.read(w)
 
@@ -85,7 +85,7 @@ def test_state_and_back_reads_the_same() -> None:
     model.threshold = Threshold(2.0, 1.0, 0.1, 3, 1.5, 0.2, "exponential")
     model.trained_fps = 12.5
     arrays, scalars = model.state()
-    loaded = Model.from_state(cfg, model.network, arrays, scalars)
+    loaded = FrameModel.from_state(cfg, model.network, arrays, scalars)
     a, b = read(model, square_frames(9, seed=3)), read(loaded, square_frames(9, seed=3))
     np.testing.assert_allclose(a.values, b.values)
     np.testing.assert_allclose(a.maps, b.maps)
@@ -96,12 +96,12 @@ def test_a_calibration_of_other_readouts_is_refused() -> None:
     arrays, scalars = fitted_model(tiny_config("scoring.readouts=[motion]")).state()
     cfg = tiny_config("scoring.readouts=[motion,continuity]")
     with pytest.raises(ModelError, match="continuity"):
-        Model.from_state(cfg, tiny_network(cfg), arrays, scalars)
+        FrameModel.from_state(cfg, tiny_network(cfg), arrays, scalars)
 
 
 def test_an_uncalibrated_model_does_not_read() -> None:
     cfg = tiny_config("scoring.readouts=[motion]")
-    model = Model(cfg, tiny_network(cfg))
+    model = FrameModel(cfg, tiny_network(cfg))
     with pytest.raises(ModelError, match="not calibrated"):
         read(model, square_frames(9))
 
@@ -109,7 +109,7 @@ def test_an_uncalibrated_model_does_not_read() -> None:
 def test_calibration_needs_video() -> None:
     cfg = tiny_config("scoring.readouts=[motion]")
     with pytest.raises(TrainingError, match="no normal video"):
-        Model(cfg, tiny_network(cfg)).calibrate([])
+        FrameModel(cfg, tiny_network(cfg)).calibrate([])
 
 
 def test_bf16_reads_nearly_the_same() -> None:

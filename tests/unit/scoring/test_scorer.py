@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from made_models import SIZE, again, fitted_model, square_frames, stream, tiny_config
 from normalcy.errors import ShortVideoError, VideoError
-from normalcy.scoring.model import Model, Reading
+from normalcy.scoring.model import FrameModel, Reading
 from normalcy.scoring.scorer import Scorer
 from normalcy.types import Frame, FrameScore
 
@@ -22,11 +22,11 @@ FPS = 25.0
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
+def model() -> FrameModel:
     return fitted_model(tiny_config())
 
 
-def run(model: Model, frames: Iterable[Frame], maps: bool = False) -> list[FrameScore]:
+def run(model: FrameModel, frames: Iterable[Frame], maps: bool = False) -> list[FrameScore]:
     scorer = Scorer(model, *SIZE, FPS, "made-up", maps=maps)
     return [s for f in frames for s in scorer.push(f)] + scorer.finish()
 
@@ -44,7 +44,7 @@ def values(scores: list[FrameScore]) -> np.ndarray:
     normalise=st.sampled_from(["train", "per_video"]),
 )
 def test_every_frame_gets_one_score_in_order(
-    model: Model, n: int, stride: int, batch: int, smoothing: str, normalise: str
+    model: FrameModel, n: int, stride: int, batch: int, smoothing: str, normalise: str
 ) -> None:
     m = again(
         model,
@@ -61,14 +61,14 @@ def test_every_frame_gets_one_score_in_order(
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 5, 64])
-def test_the_batch_does_not_change_scores(model: Model, batch: int) -> None:
+def test_the_batch_does_not_change_scores(model: FrameModel, batch: int) -> None:
     frames = stream(square_frames(41, seed=2))
     want = values(run(again(model, "scoring.batch=8"), frames))
     got = values(run(again(model, f"scoring.batch={batch}"), frames))
     np.testing.assert_allclose(got, want, atol=1e-4)
 
 
-def test_scores_are_those_of_the_windows_interpolated(model: Model) -> None:
+def test_scores_are_those_of_the_windows_interpolated(model: FrameModel) -> None:
     """Against the definition: read every window on its own, put it at its centre, squash, interpolate."""
     m = again(model, "scoring.stride=3", "scoring.smoothing=none")
     images = square_frames(24, seed=3)
@@ -80,7 +80,7 @@ def test_scores_are_those_of_the_windows_interpolated(model: Model) -> None:
     np.testing.assert_allclose(out, want, atol=1e-4)
 
 
-def test_the_score_is_the_mean_over_voices_of_what_exceeds_typical(model: Model) -> None:
+def test_the_score_is_the_mean_over_voices_of_what_exceeds_typical(model: FrameModel) -> None:
     still = np.repeat(square_frames(1), 10, axis=0)
     out = run(model, stream(np.concatenate([square_frames(20), still])))
     assert min(min(s.readouts.values()) for s in out) < 0.0  # else nothing would be cut off
@@ -96,7 +96,7 @@ def test_the_score_is_the_mean_over_voices_of_what_exceeds_typical(model: Model)
     ("n", "stride", "step", "starts"), [(10, 2, 1, [0, 2, 4, 6]), (11, 3, 1, [0, 3, 6, 7]), (17, 2, 3, [0, 6, 7])]
 )
 def test_windows_begin_every_stride_and_end_with_the_video(
-    model: Model, monkeypatch: pytest.MonkeyPatch, n: int, stride: int, step: int, starts: list[int]
+    model: FrameModel, monkeypatch: pytest.MonkeyPatch, n: int, stride: int, step: int, starts: list[int]
 ) -> None:
     m = again(model, f"scoring.stride={stride}", f"clip.step={step}", "scoring.batch=512")
     seen: list[list[int]] = []
@@ -112,14 +112,14 @@ def test_windows_begin_every_stride_and_end_with_the_video(
     assert seen == [[s + i * step for i in range(4)] for s in starts]
 
 
-def test_clips_follow_time_not_frames(model: Model) -> None:
+def test_clips_follow_time_not_frames(model: FrameModel) -> None:
     m = again(model, "clip.fps=10")
     assert Scorer(m, *SIZE, 30.0)._span == 3 * 3 + 1
     assert Scorer(m, *SIZE, 10.0)._span == 4
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_a_video_shorter_than_a_clip(model: Model, n: int) -> None:
+def test_a_video_shorter_than_a_clip(model: FrameModel, n: int) -> None:
     frames = stream(square_frames(8)[:n])
     with pytest.raises(ShortVideoError, match=rf"made-up: has {n} frames.*needs 4.*clip\.short=repeat"):
         run(model, frames)
@@ -128,12 +128,12 @@ def test_a_video_shorter_than_a_clip(model: Model, n: int) -> None:
     assert np.ptp(values(out), axis=0).max() < 1e-12  # one window: one value
 
 
-def test_no_frame_at_all(model: Model) -> None:
+def test_no_frame_at_all(model: FrameModel) -> None:
     with pytest.raises(VideoError, match="made-up: no frame"):
         Scorer(model, *SIZE, FPS, "made-up").finish()
 
 
-def test_per_video_runs_from_zero_to_one(model: Model) -> None:
+def test_per_video_runs_from_zero_to_one(model: FrameModel) -> None:
     m = again(model, "scoring.normalise=per_video", "scoring.smoothing=none")
     scorer = Scorer(m, *SIZE, FPS)
     frames = stream(square_frames(40, seed=4))
@@ -143,12 +143,12 @@ def test_per_video_runs_from_zero_to_one(model: Model) -> None:
     np.testing.assert_allclose(readouts.max(axis=0), 1.0)
 
 
-def test_per_video_of_a_constant_video_is_zero(model: Model) -> None:
+def test_per_video_of_a_constant_video_is_zero(model: FrameModel) -> None:
     out = run(again(model, "scoring.normalise=per_video"), stream(np.full((12, 48, 64, 3), 90, dtype=np.uint8)))
     assert values(out).min() >= 0.0 and values(out)[:, 1:].max() <= 1.0
 
 
-def test_smoothing_is_that_of_the_smoother_in_seconds(model: Model) -> None:
+def test_smoothing_is_that_of_the_smoother_in_seconds(model: FrameModel) -> None:
     from normalcy.scoring.smooth import smooth
 
     frames = stream(square_frames(40, seed=5))
@@ -158,7 +158,7 @@ def test_smoothing_is_that_of_the_smoother_in_seconds(model: Model) -> None:
         np.testing.assert_allclose(got[:, 1:], smooth(raw[:, 1:], name, 0.12 * FPS), atol=1e-4)
 
 
-def test_maps_belong_to_their_frames(model: Model) -> None:
+def test_maps_belong_to_their_frames(model: FrameModel) -> None:
     out = run(again(model, "scoring.smoothing=none"), stream(square_frames(20)), maps=True)
     assert all(s.map is not None and s.map.shape == (6, 8) for s in out)
     assert out[0].map is out[1].map  # both before the first centre
@@ -166,7 +166,7 @@ def test_maps_belong_to_their_frames(model: Model) -> None:
     assert all(s.map is None for s in run(model, stream(square_frames(20))))
 
 
-def test_frames_of_the_source_size_are_resized(model: Model) -> None:
+def test_frames_of_the_source_size_are_resized(model: FrameModel) -> None:
     big = np.repeat(np.repeat(square_frames(20), 2, axis=1), 2, axis=2)
     scorer = Scorer(model, 2 * SIZE[0], 2 * SIZE[1], FPS)
     assert scorer.size == SIZE
@@ -174,14 +174,14 @@ def test_frames_of_the_source_size_are_resized(model: Model) -> None:
     np.testing.assert_allclose(values(got), values(run(model, stream(square_frames(20)))), atol=1e-5)
 
 
-def test_a_frame_of_another_size_is_an_error(model: Model) -> None:
+def test_a_frame_of_another_size_is_an_error(model: FrameModel) -> None:
     scorer = Scorer(model, *SIZE, FPS, "made-up")
     scorer.push(stream(square_frames(1))[0])
     with pytest.raises(VideoError, match="made-up: frame 1 is 32x24, the video was 64x48"):
         scorer.push(Frame(1, 0.04, np.zeros((24, 32, 3), dtype=np.uint8)))
 
 
-def test_time_that_runs_backwards_is_an_error(model: Model) -> None:
+def test_time_that_runs_backwards_is_an_error(model: FrameModel) -> None:
     scorer = Scorer(model, *SIZE, FPS, "made-up")
     image = square_frames(1)[0]
     scorer.push(Frame(0, 1.0, image))
@@ -190,7 +190,7 @@ def test_time_that_runs_backwards_is_an_error(model: Model) -> None:
         scorer.push(Frame(2, 0.5, image))
 
 
-def test_memory_does_not_grow_with_length(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_does_not_grow_with_length(model: FrameModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """After thousands of frames the scorer holds what it held after the first."""
     m = again(model, "scoring.batch=4", "scoring.stride=2")
     monkeypatch.setattr(m, "read", lambda w: Reading(np.zeros((len(w), len(m.names))), np.zeros((len(w), 6, 8), np.float32)))

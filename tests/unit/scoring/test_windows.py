@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from made_models import square_frames, tiny_config, tiny_network
-from normalcy.nn.fold import folded
+from normalcy.nn.fold_batchnorm import folded
 from normalcy.scoring import windows as module
 from normalcy.scoring.windows import Windows, to_grid
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from normalcy.config import AlarmConfig
-from normalcy.stream import EventDetector
+from normalcy.events.detector import EventDetector
 from normalcy.types import Event, FrameScore
 
 

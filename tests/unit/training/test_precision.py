@@ -7,8 +7,8 @@ import torch
 
 from made_models import batch_of, square_frames, tiny_config, tiny_network
 from normalcy.training import precision
+from normalcy.training.modules import Batch, ProxyTask
 from normalcy.training.precision import choose_precision
-from normalcy.training.tasks import Batch, ProxyTask
 
 CPU = torch.device("cpu")
 

@@ -1,0 +1,1 @@
+"""Where the objects of a frame are: detectors, their boxes, tracks. No torch here."""

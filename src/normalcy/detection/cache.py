@@ -1,0 +1,114 @@
+"""The boxes of a whole video, found once and kept: one .npz per video content and detector, beside the decoded frames."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from normalcy.detection.base import Detector
+from normalcy.detection.boxes import Boxes, joined
+from normalcy.errors import OutputError
+from normalcy.types import Frame
+from normalcy.video.cache import cache_root, fingerprint
+from normalcy.video.reader import FRAME_FOLDER_FPS, VideoReader
+from normalcy.video.source import VideoRef, as_ref
+
+FORMAT = 1
+"""Raised whenever the layout of the file changes; older ones are then not found again."""
+FOLDER = "boxes"
+
+Progress = Callable[[int, int | None], None]
+"""Called with the frames done and the total, None where it is not known."""
+
+
+def boxes_of(
+    source: VideoRef | Path | str | Iterable[Frame],
+    detector: Detector,
+    root: Path | str | None = None,
+    progress: Progress | None = None,
+    fps: float = FRAME_FOLDER_FPS,
+    name: str = "",
+) -> list[Boxes]:
+    """The boxes of every frame, in pixels of the source video, first frame to last.
+
+    source: a video, read from the cache where the same detector has seen the same content; or frames, which are not cached
+    (then ``name`` and ``fps`` are what the detector is told). root: of the cache, as in :mod:`normalcy.video.cache`. fps: for
+    folders of frames. Raises what VideoReader and the detector raise; OutputError where the cache cannot be written.
+    """
+    if not isinstance(source, VideoRef | Path | str):
+        return _detect(source, detector, name, fps, None, progress)
+    ref = as_ref(source)
+    with VideoReader(ref, fps=fps) as reader:
+        detector.reset(ref.name, reader.info.fps)
+        path = cache_root(root) / FOLDER / f"{_key(ref, detector, reader.info.fps)}.npz"
+        found = _load(path)
+        if found is None:
+            found = _detect(reader, detector, ref.name, reader.info.fps, reader.info.frames, progress)
+            _save(path, found)
+    return found
+
+
+def _detect(
+    frames: Iterable[Frame], detector: Detector, name: str, fps: float, total: int | None, progress: Progress | None
+) -> list[Boxes]:
+    detector.reset(name, fps)
+    found: list[Boxes] = []
+    for frame in frames:
+        found.append(detector.push(frame.image))
+        if progress is not None:
+            progress(len(found), total)
+    detector.finish()
+    return found
+
+
+def _key(ref: VideoRef, detector: Detector, fps: float) -> str:
+    marks = json.dumps([FORMAT, fingerprint(ref), detector.key, round(fps, 3)])
+    return hashlib.sha256(marks.encode()).hexdigest()[:32]
+
+
+def _load(path: Path) -> list[Boxes] | None:
+    """A finished entry, or None where there is none or it is damaged."""
+    try:
+        with path.open("rb") as f, np.load(f, allow_pickle=False) as z:
+            count: NDArray[np.int64] = z["count"]
+            probs = z["probs"] if "probs" in z.files else None
+            whole = Boxes(z["xyxy"], z["score"], z["label"], probs)
+        if count.ndim != 1 or count.sum() != len(whole):
+            return None
+    except Exception:  # a damaged archive raises whatever zipfile and numpy happen to meet: found anew
+        return None
+    ends = np.cumsum(count)
+    return [whole.select(np.arange(end - n, end)) for n, end in zip(count, ends, strict=True)]
+
+
+def _save(path: Path, found: list[Boxes]) -> None:
+    whole = joined(*found) if found else Boxes.none()
+    arrays: dict[str, Any] = {
+        "count": np.array([len(b) for b in found], np.int64),
+        "xyxy": whole.xyxy_N4,
+        "score": whole.score_N,
+        "label": whole.label_N,
+    }
+    if whole.probs_NK is not None:
+        arrays["probs"] = whole.probs_NK
+    part: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as f:
+            part = Path(f.name)
+            np.savez_compressed(f, allow_pickle=False, **arrays)
+        part.replace(path)
+    except OSError as e:
+        raise OutputError(f"{path.parent}: cannot keep boxes: {e.strerror or e}; free space or set NORMALCY_CACHE_DIR") from e
+    finally:
+        if part is not None:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Scores against labels, beside baselines: the only place where predictions meet truth."""

@@ -1,0 +1,75 @@
+"""Motion and interpolation error of a data set's test videos, kept on disk: they are the same for every model judged there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from normalcy.errors import OutputError
+from normalcy.evaluation.baselines import GLOBAL, INTERPOLATION, PICTURE, Scores
+from normalcy.evaluation.motion import Rows, change_scores, fit_rows
+from normalcy.results.run_json import stamp
+from normalcy.types import Progress
+from normalcy.versions import version
+from normalcy.video.source import VideoRef
+
+FORMAT = 2
+"""Raised whenever what is measured changes; older files are then not found again."""
+
+
+def raw_motion(
+    train: Sequence[VideoRef], test: Sequence[VideoRef], folder: Path, progress: Progress | None = None
+) -> dict[str, Scores]:
+    """Motion and interpolation error of each test video, not smoothed: over the whole frame, and by image row in units of the
+    training videos.
+
+    ``folder`` keeps one file per finished video. Without training videos those by row are left out: there is nothing that a
+    row could be compared with.
+    Returns method -> video -> (N,) scores. Raises SourceError, VideoError, TrainingError, OutputError.
+    """
+    trained_on = [stamp(r) for r in train]
+    rows: Rows | None = None
+    found: dict[str, Scores] = {method: {} for method in (PICTURE if train else (GLOBAL, INTERPOLATION))}
+    for i, ref in enumerate(test):
+        if progress is not None:
+            progress("motion baselines", i, len(test), {})
+        path = folder / f"{_key(ref, trained_on)}.npy"
+        values = _kept(path)
+        if values is None:
+            if rows is None and train:
+                rows = fit_rows(train)
+            values = change_scores(ref, rows)
+            _keep(path, values)
+        for method, v in zip(found, values, strict=True):
+            found[method][ref.name] = v
+    if progress is not None:
+        progress("motion baselines", len(test), len(test), {})
+    return found
+
+
+def _key(ref: VideoRef, trained_on: object) -> str:
+    marks = json.dumps([version(), FORMAT, stamp(ref), trained_on], sort_keys=True)
+    return hashlib.sha256(marks.encode()).hexdigest()[:24]
+
+
+def _kept(path: Path) -> NDArray[np.float64] | None:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+    except (OSError, ValueError):
+        return None  # not there, or damaged: measure again
+
+
+def _keep(path: Path, values: NDArray[np.float64]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as f:
+            np.save(f, values)
+        Path(f.name).replace(path)
+    except OSError as e:
+        raise OutputError(f"{path}: cannot be written: {e.strerror or e}") from e

@@ -1,0 +1,1 @@
+"""From frame scores to events: when, where, how strong."""

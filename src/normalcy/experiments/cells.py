@@ -1,0 +1,140 @@
+"""From a row of a table to the configuration that runs it. The one place that says which readouts suit which tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from normalcy.config import Config
+from normalcy.errors import UsageError
+from normalcy.experiments.tables import ALL, LENGTHS, PAPER_LENGTH, TASK_SETTING, Row, Table, Task, at_length, control
+from normalcy.presets import load_config
+
+READOUT_TASKS: dict[str, tuple[Task, ...]] = {
+    "psnr": (),
+    "density": (),
+    "frame_density": (),
+    "continuity": ("CJ",),
+    "feature": ("MFE",),
+    "proxy": ("CJ", "DL", "MFE"),
+}
+"""Readout -> the tasks whose trained heads it reads. ``motion`` is missing on purpose: see :func:`suited_readouts`."""
+MOTION_REASON = "reads no network, so it would add the same to every row and hide what the tasks change"
+CONTROL_STEPS = 50
+"""Steps of the untrained encoder: enough for its batch statistics to settle."""
+CONTROL_LR = 1e-12
+"""Learning rate of the untrained encoder: AdamW then moves no weight by more than 1e-10, the rounding of a float32 weight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One configuration, ready to train."""
+
+    row: Row
+    cfg: Config
+    dropped: dict[str, str]
+    """Readout of the preset that this row does without -> the reason."""
+    added: dict[str, str]
+    """Readout that the preset does not have -> why this row needs it."""
+
+
+def rows_of(table: Table, preset: str, sets: Sequence[str]) -> tuple[Row, ...]:
+    """Rows of a table under a preset: those printed and, in Table 1, the same at the preset's own T if that is another.
+
+    The light encoder sees nine frames at most, so the paper's lengths alone would say little about it.
+    """
+    own = base_config(table, preset, sets).clip.length
+    if not table.lengths or own in LENGTHS:
+        return table.rows
+    tasks: tuple[tuple[Task, ...], ...] = (("CJ",), ("DL",), ("MFE",), ALL)
+    return (*(at_length(t, own) for t in tasks), control(own), *table.rows)
+
+
+def base_config(table: Table, preset: str, sets: Sequence[str]) -> Config:
+    """Preset and settings that all rows share.
+
+    Raises UsageError for a setting that the table itself decides, ConfigError for one that does not exist.
+    """
+    decided = {f"tasks.{name}" for name in TASK_SETTING.values()} | {"seed", "preset"}
+    decided |= {"clip.length"} if table.lengths else set()
+    for item in sets:
+        key = item.partition("=")[0].strip()
+        if key in decided or (key in ("tasks", "clip") and any(d.startswith(key + ".") for d in decided)):
+            raise UsageError(f"--set {item}: {table.name} decides {key} row by row; leave it out")
+    return load_config(preset, sets=sets)
+
+
+def configure(table: Table, row: Row, preset: str, sets: Sequence[str], seed: int) -> Cell:
+    """The configuration of one row and seed.
+
+    Raises UsageError, ConfigError as :func:`base_config`, and UsageError where no readout of the preset suits the row's tasks.
+    """
+    base = base_config(table, preset, sets)
+    if row.level == "object":
+        return _object_cell(row, base, preset, sets, seed)
+    readouts, dropped, added = suited_readouts(base, row.tasks)
+    flags: dict[str, object] = {"seed": seed, "scoring.readouts": readouts}
+    for task, name in TASK_SETTING.items():
+        flags[f"tasks.{name}"] = (getattr(base.tasks, name) or 1.0) if task in row.tasks else 0.0
+    if row.length is not None:
+        flags["clip.length"] = row.length
+    elif preset == "paper" and not any(s.startswith("clip.length") for s in sets):
+        flags["clip.length"] = PAPER_LENGTH
+    if "FP" in row.tasks:
+        flags["decoder.steps"] = 0  # its decoder is trained with the encoder, to predict the last frame
+    if row.untrained:
+        flags |= control_flags(base)
+    return Cell(row, load_config(preset, sets=sets, flags=flags), dropped, added)
+
+
+def control_flags(base: Config) -> dict[str, object]:
+    """Settings that make a configuration its own control: encoder and heads stay as they were drawn, all else is the same.
+
+    A decoder, if there is one, is trained all the same, on features of the encoder as drawn.
+    """
+    return {"train.lr": CONTROL_LR, "train.steps": min(CONTROL_STEPS, base.train.steps)}
+
+
+def _object_cell(row: Row, base: Config, preset: str, sets: Sequence[str], seed: int) -> Cell:
+    """A row on the multi-task backbone: its tasks, each read by its own score, and the density of what they taught."""
+    tasks, dropped = row.tasks, {"flow": MOTION_REASON}
+    if base.objects.detector == "motion":
+        tasks = tuple(t for t in tasks if t != "KD")
+        dropped["distillation"] = "the detector 'motion' gives no class scores; choose another with --set objects.detector=both"
+    flags: dict[str, object] = {"seed": seed, "level": "object", "decoder.steps": 0, "scoring.readouts": ("density",)}
+    for task, name in TASK_SETTING.items():
+        flags[f"tasks.{name}"] = (getattr(base.tasks, name) or 1.0) if task in tasks else 0.0
+    flags["objects.readouts"] = (*(TASK_SETTING[t] for t in tasks), "density")
+    if preset == "paper":
+        flags |= {"objects.side": 64} if not any(s.startswith("objects.side") for s in sets) else {}
+        flags |= {"clip.length": PAPER_LENGTH} if not any(s.startswith("clip.length") for s in sets) else {}
+    return Cell(row, load_config(preset, sets=sets, flags=flags), dropped, {})
+
+
+def suited_readouts(base: Config, tasks: Sequence[Task]) -> tuple[tuple[str, ...], dict[str, str], dict[str, str]]:
+    """(readouts, dropped with reasons, added with reasons) for a row that trains ``tasks``.
+
+    A readout stays if the heads that it reads were trained. ``motion`` never does, because it looks at no network. Rows with
+    frame prediction are read by PSNR as well, which is how that baseline is defined ([20] of the paper).
+
+    Raises UsageError where nothing stays.
+    """
+    kept: list[str] = []
+    dropped: dict[str, str] = {}
+    added: dict[str, str] = {}
+    for name in base.scoring.readouts:
+        needed = READOUT_TASKS.get(name)
+        missing = [] if needed is None else [t for t in needed if t not in tasks]
+        if needed is None:
+            dropped[name] = MOTION_REASON
+        elif missing:
+            dropped[name] = f"reads a head that only {' and '.join(missing)} would train"
+        else:
+            kept.append(name)
+    if "FP" in tasks and "psnr" not in kept:
+        kept.append("psnr")
+        added["psnr"] = "frame prediction is read by the PSNR of its own prediction"
+    if not kept:
+        reasons = "; ".join(f"{n}: {why}" for n, why in dropped.items())
+        raise UsageError(f"no readout is left for {'+'.join(tasks)} ({reasons}); add density with --set scoring.readouts=...")
+    return tuple(kept), dropped, added

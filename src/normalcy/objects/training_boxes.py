@@ -1,0 +1,57 @@
+"""The boxes of the normal video that a training learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from normalcy.detection.base import build_detector
+from normalcy.detection.boxes import Boxes
+from normalcy.detection.cache import boxes_of
+from normalcy.detection.tracks import track
+from normalcy.errors import TrainingError
+from normalcy.scoring.normal_video import Material
+from normalcy.video.cache import CachedVideo
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Of each video the boxes of each frame."""
+
+    boxes: Sequence[Sequence[Boxes]]
+    """In pixels of the source."""
+    small: Sequence[Sequence[Boxes]]
+    """In pixels of the decoded frames."""
+    ids: Sequence[Sequence[NDArray[np.int64]]] | None
+    """Their tracks, where crops follow them."""
+
+    @classmethod
+    def of(cls, m: Material) -> Found:
+        """Search all videos, or read the boxes from the cache. Raises TrainingError where the cache is of other videos."""
+        detector = build_detector(m.cfg.objects)
+        boxes: list[list[Boxes]] = []
+        for i, (ref, v) in enumerate(zip(m.refs, m.videos, strict=True)):
+            found = boxes_of(ref, detector)
+            if len(found) != len(v):
+                raise TrainingError(
+                    f"{ref.path}: has {len(v)} frames, and boxes for {len(found)}; clear the cache and run again"
+                )
+            boxes.append(found)
+            m.tell("detect", i + 1, len(m.refs))
+        small = [[b.scaled(*_shrink(v)).within(*frame_size(v)) for b in bs] for v, bs in zip(m.videos, boxes, strict=True)]
+        if not m.cfg.objects.tracked:
+            return cls(boxes, small, None)
+        return cls(boxes, small, [track(bs, v.info.fps)[0] for v, bs in zip(m.videos, small, strict=True)])
+
+
+def frame_size(v: CachedVideo) -> tuple[int, int]:
+    """(width, height) of the decoded frames."""
+    return int(v.frames.shape[2]), int(v.frames.shape[1])
+
+
+def _shrink(v: CachedVideo) -> tuple[float, float]:
+    w, h = frame_size(v)
+    return w / v.info.width, h / v.info.height

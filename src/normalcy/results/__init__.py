@@ -1,0 +1,1 @@
+"""What a scored video leaves behind: the files of its folder, written and read back."""
