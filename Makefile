@@ -3,6 +3,7 @@
 #   make test    every check and every test; what CI runs
 #   make quick   the checks, and the tests that take a moment each
 #   make check   the checks alone: style, types, import floors
+#   make docs     the documentation as a site in site/, links checked
 #   make wheel   a wheel in dist/
 #   make clean   remove what the above made, the virtual environment too
 
@@ -20,7 +21,7 @@ STAMP := $(VENV)/.installed
 # A test file stays in one process: its tests share what it trains or installs.
 PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: demo test quick check wheel setup clean
+.PHONY: demo test quick check docs wheel setup clean
 .DEFAULT_GOAL := test
 
 setup: $(STAMP)
@@ -35,7 +36,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	"$(BIN)/normalcy" demo --out demo
 
-test: check
+test: check docs
 	$(PYTEST) --durations=15
 
 quick: check
@@ -47,9 +48,12 @@ check: $(STAMP)
 	"$(BIN)/mypy"
 	"$(BIN)/lint-imports"
 
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 "$(BIN)/mkdocs" build --quiet --strict
+
 wheel: $(STAMP)
 	rm -rf build
 	"$(BIN)/python" -m build --wheel
 
 clean:
-	rm -rf "$(VENV)" build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf "$(VENV)" build dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
