@@ -14,7 +14,7 @@ GREY = (0.299, 0.587, 0.114)
 
 DIFFERENCE_GAIN = 2.0
 """Differences between frames are small beside the pixels. Eight-fold the tasks are learned sooner (held-out continuity accuracy
-.65 instead of .54 after 300 steps on pedestrians), and the features found anomalies worse: see docs/recipe.md."""
+.65 instead of .54 after 300 steps on pedestrians), and the features found anomalies worse: see docs/history.md."""
 
 
 def _scale(x: Tensor) -> float:

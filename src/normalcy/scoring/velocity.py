@@ -27,7 +27,7 @@ PRIOR = 100.0
 """Places of its band that a zone's histogram is mixed with, and as many of the whole frame in a band's."""
 BLUR = 0.4
 """Width in bins over which a count is spread, so that a border between bins is no border of normal. With PRIOR it is what makes
-the normal video that was left out likeliest, on three sets of real footage and a simulated street (docs/recipe.md)."""
+the normal video that was left out likeliest, on three sets of real footage and a simulated street (docs/history.md)."""
 MOVING = 0.15
 """Working pixels per clip step from which on a place moves."""
 GAP = 1
