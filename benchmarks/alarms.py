@@ -21,7 +21,7 @@ from normalcy.api.score import load
 from normalcy.config import AlarmConfig
 from normalcy.data.files import load_label_folder
 from normalcy.errors import DataError
-from normalcy.events.detector import EventDetector
+from normalcy.events.detector import EventDetector, closed
 from normalcy.metrics.events import EventMetrics, event_metrics
 from normalcy.results.scores_csv import read_scores
 from normalcy.types import FrameScore, VideoScores
@@ -39,7 +39,7 @@ def measure(
     for v in videos:
         detector = EventDetector(threshold, cfg, ANYWHERE)
         frames = [FrameScore(i, float(t), float(s), {}) for i, (t, s) in enumerate(zip(v.time_s, v.score, strict=True))]
-        events = [e for f in frames for e in detector.push(f)] + detector.finish()
+        events = list(closed([c for f in frames for c in detector.push(f)] + detector.finish()))
         found[v.name] = np.array([(e.start_frame, e.end_frame) for e in events], np.int64).reshape(-1, 2)
     return event_metrics(found, {v.name: labels[v.name] for v in videos}, {v.name: v.time_s for v in videos})
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from normalcy.api.levels import AnyModel, scorer_of
 from normalcy.clips.sampling import step_at
 from normalcy.errors import OutputError
-from normalcy.events.detector import EventDetector
+from normalcy.events.detector import EventDetector, closed
 from normalcy.files import Staging
 from normalcy.report.overlay import Scale, blend, draw_frame
 from normalcy.report.timeline import save_timeline
@@ -194,7 +194,7 @@ def _score(job: Job, info: VideoInfo, folder: Path) -> _Series:
                 if objects is not None:
                     objects.write(s)
                 if detector is not None:
-                    series.events += detector.push(s)
+                    series.events += closed(detector.push(s))
 
         for frame in _timed(reader, series):
             take(scorer.push(frame))
@@ -202,7 +202,7 @@ def _score(job: Job, info: VideoInfo, folder: Path) -> _Series:
                 job.tell("score", frame.index + 1, info.frames)
         take(scorer.finish())
         if detector is not None:
-            series.events += detector.finish()
+            series.events += closed(detector.finish())
     series.total_s = time.perf_counter() - started
     job.tell("score", len(series.score), len(series.score))
     return series

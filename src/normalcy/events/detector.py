@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from normalcy.config import AlarmConfig
 from normalcy.scoring.localise import peak_region
 from normalcy.types import Event, FrameScore
+
+UPDATE_S = 1.0
+"""Least time between two changes that say no more than that an event grew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of an event: it opened, changed, or closed for good."""
+
+    state: Literal["opened", "updated", "closed"]
+    event: Event
+    """As it stands: until it is closed, its end is the last frame known to belong to it."""
 
 
 class EventDetector:
     """Turns a stream of frame scores into events, with hysteresis.
 
     An event begins when the score rises above ``threshold`` and ends when it falls below ``release``, which lies between
-    the threshold and the normal level 0. Events closer than ``merge_s`` seconds are one; shorter than ``min_s`` are dropped.
+    the threshold and the normal level 0. Events closer than ``merge_s`` seconds are one; shorter than ``min_s`` are dropped:
+    an event opens once it has lasted that long, so what was opened is always closed later, and nothing else is.
     size: (width, height) of the picture that region boxes refer to.
     """
 
@@ -22,37 +37,56 @@ class EventDetector:
         self._release = threshold - abs(threshold) * (1.0 - cfg.release)
         self._cfg = cfg
         self._size = size
-        self._open: Event | None = None
-        self._closed: Event | None = None  # ended, but the next one may still merge with it
+        self._event: Event | None = None
+        self._above = False  # the score has not fallen below the release since the event's last frame
+        self._told: Event | None = None  # the event as the last change had it; None where it has not opened yet
 
-    def push(self, s: FrameScore) -> list[Event]:
-        """Take the next frame's score; returns events that are over and can no longer merge with another."""
-        out: list[Event] = []
-        if self._open is not None:
+    def push(self, s: FrameScore) -> list[Change]:
+        """Take the next frame's score; returns what changed."""
+        out: list[Change] = []
+        if self._event is not None and self._above:
             if s.score >= self._release:
-                self._open = self._extended(self._open, s)
+                self._event = self._extended(self._event, s)
             else:
-                self._closed, self._open = self._open, None
+                self._above = False
         elif s.score > self._threshold:
-            if self._closed is not None and s.time_s - self._closed.end_s <= self._cfg.merge_s:
-                self._open, self._closed = self._extended(self._closed, s), None
-            else:
-                out += self._flush()
-                self._open = self._new(s)
-        if self._closed is not None and s.time_s - self._closed.end_s > self._cfg.merge_s:
-            out += self._flush()
-        return out
+            out += self._close_if_past(s)
+            self._event = self._new(s) if self._event is None else self._extended(self._event, s)
+            self._above = True
+        if not self._above:
+            out += self._close_if_past(s)
+        return out + self._progress()
 
-    def finish(self) -> list[Event]:
-        """End of the video: the events not yet returned."""
-        if self._open is not None:
-            self._closed, self._open = self._open, None
-        return self._flush()
+    def finish(self) -> list[Change]:
+        """End of the video: an event that is still open is closed."""
+        return self._close()
 
-    def _flush(self) -> list[Event]:
-        event, self._closed = self._closed, None
+    def _progress(self) -> list[Change]:
+        e, told = self._event, self._told
+        if e is None or not self._long_enough(e):
+            return []
+        if told is None:
+            self._told = e
+            return [Change("opened", e)]
+        if (e.peak > told.peak and e.end_s - told.end_s >= UPDATE_S) or e.end_s - told.end_s >= 10 * UPDATE_S:
+            self._told = e
+            return [Change("updated", e)]
+        return []
+
+    def _close_if_past(self, s: FrameScore) -> list[Change]:
+        """Close an event that nothing can merge with any more."""
+        if self._event is None or s.time_s - self._event.end_s <= self._cfg.merge_s:
+            return []
+        return self._close()
+
+    def _close(self) -> list[Change]:
+        event, opened = self._event, self._told is not None
+        self._event, self._told, self._above = None, None, False
+        return [Change("closed", event)] if event is not None and opened else []
+
+    def _long_enough(self, e: Event) -> bool:
         # Time stamps are sums of floats: 0.6 - 0.4 must count as 0.2 seconds.
-        return [event] if event is not None and event.end_s - event.start_s >= self._cfg.min_s - 1e-6 else []
+        return e.end_s - e.start_s >= self._cfg.min_s - 1e-6
 
     def _new(self, s: FrameScore) -> Event:
         region = peak_region(s.map, self._size) if s.map is not None else None
@@ -65,3 +99,8 @@ class EventDetector:
         if s.score > e.peak:
             e = replace(self._new(s), start_frame=e.start_frame, start_s=e.start_s)
         return replace(e, end_frame=s.frame, end_s=s.time_s)
+
+
+def closed(changes: Iterable[Change]) -> Iterator[Event]:
+    """The events that these changes close."""
+    return (c.event for c in changes if c.state == "closed")
