@@ -108,3 +108,18 @@ def _output(
     out[row, :4] = box if decoded else inner
     out[row, 4], out[row, 5 + label] = score, 0.8
     return out
+
+
+def backbone_model(names: Sequence[str], strides: Sequence[int], fixed: bool) -> bytes:
+    """A chain of max poolings over one picture of 64x64 or any size: a network's maps and nothing else."""
+    nodes, before = b"", "images"
+    for name, stride in zip(names, strides, strict=True):
+        pooled = _node("MaxPool", [before], name)
+        for key in ("kernel_shape", "strides"):
+            pooled += _bytes(5, _bytes(1, key) + _int(8, stride) * 2 + _int(20, 7))
+        nodes += _bytes(1, pooled)
+        before = name
+    size: list[int | str] = [64, 64] if fixed else ["h", "w"]
+    graph = nodes + _bytes(2, "made") + _bytes(11, _value("images", [1, 3, *size]))
+    graph += _bytes(12, _value(names[-1], [1, 3, "y", "x"]))
+    return _int(1, 8) + _bytes(7, graph) + _bytes(8, _bytes(1, "") + _int(2, 13))

@@ -39,33 +39,46 @@ class Detector(Protocol):
         ...
 
 
-def _motion(cfg: ObjectsConfig) -> Detector:
+def _motion(cfg: ObjectsConfig, features: bool) -> Detector:
     from normalcy.detection.motion import MotionDetector
 
     return MotionDetector(cfg)
 
 
-def _onnx(cfg: ObjectsConfig) -> Detector:
+def _onnx(cfg: ObjectsConfig, features: bool) -> Detector:
     from normalcy.detection.yolox import YoloxDetector
 
-    return YoloxDetector(cfg)
+    return YoloxDetector(cfg, features)
 
 
-def _both(cfg: ObjectsConfig) -> Detector:
+def _both(cfg: ObjectsConfig, features: bool) -> Detector:
+    from normalcy.detection.motion import MotionDetector
     from normalcy.detection.union import MergedDetector
+    from normalcy.detection.yolox import YoloxDetector
 
-    return MergedDetector(_onnx(cfg), _motion(cfg))
+    model = YoloxDetector(cfg, features)
+    return MergedDetector(model, MotionDetector(cfg), model.described)
 
 
-def _file(cfg: ObjectsConfig) -> Detector:
+def _file(cfg: ObjectsConfig, features: bool) -> Detector:
     from normalcy.detection.boxes_file import GivenBoxes
 
     return GivenBoxes(cfg)
 
 
-DETECTORS: dict[str, Callable[[ObjectsConfig], Detector]] = {"motion": _motion, "onnx": _onnx, "both": _both, "file": _file}
+DETECTORS: dict[str, Callable[[ObjectsConfig, bool], Detector]] = {
+    "motion": _motion,
+    "onnx": _onnx,
+    "both": _both,
+    "file": _file,
+}
 
 
-def build_detector(cfg: ObjectsConfig) -> Detector:
-    """The detector that the settings name. Raises WeightsError or DataError where its file cannot be used."""
-    return DETECTORS[cfg.detector](cfg)
+def build_detector(cfg: ObjectsConfig, features: bool = False) -> Detector:
+    """The detector that the settings name. Raises WeightsError or DataError where its file cannot be used.
+
+    features: boxes come with ``Boxes.features_ND``: what the detector's own feature map shows in each, from the same inference.
+    ``onnx`` has them where its model has such a map (see normalcy.detection.feature_map), and ``both`` then has them for motion
+    boxes too; of others ``features_ND`` is None. ``boxes_of`` keeps them with the boxes.
+    """
+    return DETECTORS[cfg.detector](cfg, features)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ class Boxes:
     """(N,) COCO-80 class, -1 where the detector knows none."""
     probs_NK: Floats | None = None
     """(N, K) class probabilities, None where the detector gives none; a row of zeros where it gives none for one box."""
+    features_ND: NDArray[np.float16] | None = None
+    """(N, D) float16 of unit length, what the detector's own feature map shows in the box; None and zeros as with probs_NK."""
 
     def __post_init__(self) -> None:
         n = len(self.xyxy_N4)
@@ -37,8 +40,9 @@ class Boxes:
             ("label_N", self.label_N, (n,), np.int64),
         ]
         if self.probs_NK is not None:
-            width = self.probs_NK.shape[1] if self.probs_NK.ndim == 2 else 0
-            parts.append(("probs_NK", self.probs_NK, (n, width), np.float32))
+            parts.append(("probs_NK", self.probs_NK, (n, _width(self.probs_NK)), np.float32))
+        if self.features_ND is not None:
+            parts.append(("features_ND", self.features_ND, (n, _width(self.features_ND)), np.float16))
         for name, a, shape, kind in parts:
             if a.shape != shape or a.dtype != kind:
                 raise ValueError(f"Boxes.{name} must be {shape} {np.dtype(kind)}, got {a.shape} {a.dtype}")
@@ -69,19 +73,22 @@ class Boxes:
     def select(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Boxes:
         """The boxes at a mask or at indices, in that order."""
         probs = None if self.probs_NK is None else self.probs_NK[keep]
-        return Boxes(self.xyxy_N4[keep], self.score_N[keep], self.label_N[keep], probs)
+        features = None if self.features_ND is None else self.features_ND[keep]
+        return Boxes(self.xyxy_N4[keep], self.score_N[keep], self.label_N[keep], probs, features)
 
     def scaled(self, sx: float, sy: float) -> Boxes:
         """The same boxes on a picture that is sx times as wide and sy times as high."""
-        by = np.array([sx, sy, sx, sy], np.float32)
-        return Boxes(self.xyxy_N4 * by, self.score_N, self.label_N, self.probs_NK)
+        return replace(self, xyxy_N4=self.xyxy_N4 * np.array([sx, sy, sx, sy], np.float32))
 
     def within(self, width: float, height: float) -> Boxes:
         """Cut to the picture; boxes of which nothing is left are dropped."""
         xyxy = np.clip(self.xyxy_N4, 0, np.array([width, height, width, height], np.float32))
-        keep = (xyxy[:, 2:] > xyxy[:, :2]).all(axis=1)
-        probs = None if self.probs_NK is None else self.probs_NK[keep]
-        return Boxes(xyxy[keep], self.score_N[keep], self.label_N[keep], probs)
+        keep = np.flatnonzero((xyxy[:, 2:] > xyxy[:, :2]).all(axis=1))
+        return replace(self.select(keep), xyxy_N4=xyxy[keep])
+
+
+def _width(rows: NDArray[np.generic]) -> int:
+    return int(rows.shape[1]) if rows.ndim == 2 else 0
 
 
 def area(xyxy_N4: Floats) -> Floats:
@@ -124,18 +131,26 @@ def nms(boxes: Boxes, threshold: float, by_class: bool = False) -> Boxes:
 
 
 def joined(first: Boxes, *others: Boxes) -> Boxes:
-    """All boxes one after the other. Rows without class probabilities become zeros where another part has some."""
+    """All boxes one after the other. Rows without class probabilities or features become zeros where another part has some."""
     parts = (first, *others)
-    widths = {p.probs_NK.shape[1] for p in parts if p.probs_NK is not None}
-    if len(widths) > 1:
-        raise ValueError(f"class probabilities of {sorted(widths)} classes cannot be joined")
-    probs = None
-    if widths:
-        k = widths.pop()
-        probs = np.concatenate([np.zeros((len(p), k), np.float32) if p.probs_NK is None else p.probs_NK for p in parts])
     return Boxes(
         np.concatenate([p.xyxy_N4 for p in parts]),
         np.concatenate([p.score_N for p in parts]),
         np.concatenate([p.label_N for p in parts]),
-        probs,
+        _rows([p.probs_NK for p in parts], parts, "class probabilities"),
+        _rows([p.features_ND for p in parts], parts, "features"),
+    )
+
+
+def _rows(rows: Sequence[NDArray[Any] | None], parts: Sequence[Boxes], what: str) -> NDArray[Any] | None:
+    """One array of what each part knows, with zeros for a part that knows nothing; None where none does."""
+    known = [r for r in rows if r is not None]
+    widths = {r.shape[1] for r in known}
+    if len(widths) > 1:
+        raise ValueError(f"{what} of {sorted(widths)} columns cannot be joined")
+    if not known:
+        return None
+    nothing = known[0][:0]
+    return np.concatenate(
+        [np.zeros_like(nothing, shape=(len(p), nothing.shape[1])) if r is None else r for p, r in zip(parts, rows, strict=True)]
     )

@@ -79,8 +79,8 @@ def _load(path: Path) -> list[Boxes] | None:
     try:
         with path.open("rb") as f, np.load(f, allow_pickle=False) as z:
             count: NDArray[np.int64] = z["count"]
-            probs = z["probs"] if "probs" in z.files else None
-            whole = Boxes(z["xyxy"], z["score"], z["label"], probs)
+            probs, features = (z[name] if name in z.files else None for name in ("probs", "features"))
+            whole = Boxes(z["xyxy"], z["score"], z["label"], probs, features)
         if count.ndim != 1 or count.sum() != len(whole):
             return None
     except Exception:  # a damaged archive raises whatever zipfile and numpy happen to meet: found anew
@@ -99,6 +99,8 @@ def _save(path: Path, found: list[Boxes]) -> None:
     }
     if whole.probs_NK is not None:
         arrays["probs"] = whole.probs_NK
+    if whole.features_ND is not None:
+        arrays["features"] = whole.features_ND
     part: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

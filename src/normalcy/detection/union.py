@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,8 +23,9 @@ class MergedDetector:
 
     name = "both"
 
-    def __init__(self, first: Detector, second: Detector) -> None:
-        self._first, self._second = first, second
+    def __init__(self, first: Detector, second: Detector, describe: Callable[[Boxes], Boxes] | None = None) -> None:
+        """describe: adds to the second's boxes what the first's features say of them."""
+        self._first, self._second, self._describe = first, second, describe
 
     @property
     def key(self) -> str:
@@ -37,7 +40,8 @@ class MergedDetector:
     def push(self, frame_HWC: NDArray[np.uint8]) -> Boxes:
         """See :class:`normalcy.detection.base.Detector`."""
         h, w = frame_HWC.shape[:2]
-        return merge(self._first.push(frame_HWC), self._second.push(frame_HWC), SCENE * w * h)
+        first, second = self._first.push(frame_HWC), self._second.push(frame_HWC)
+        return merge(first, second if self._describe is None else self._describe(second), SCENE * w * h)
 
     def finish(self) -> None:
         """Both end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from normalcy.config import ObjectsConfig
 from normalcy.detection.boxes import Boxes, joined, nms
+from normalcy.detection.feature_map import FeatureMap, with_feature_map
 from normalcy.detection.weights import find_weights
 from normalcy.errors import UsageError, WeightsError
 
@@ -93,23 +95,37 @@ class YoloxDetector:
 
     name = "onnx"
 
-    def __init__(self, cfg: ObjectsConfig) -> None:
-        """Raises UsageError without a path or without onnxruntime, WeightsError for a file that is no YOLOX model."""
+    def __init__(self, cfg: ObjectsConfig, features: bool = False) -> None:
+        """features: also describe each box by the model's own feature map, where it has one (``has_features`` says).
+
+        Raises UsageError without a path or without onnxruntime, WeightsError for a file that is no YOLOX model.
+        """
         if cfg.weights is None:
             raise UsageError("the detector onnx needs a model: set objects.weights to a .onnx file, or to yolox_nano")
         self._cfg = cfg
         self._path = find_weights(cfg.weights)
         self._digest = _sha256(self._path)
-        self._session = _open(self._path, cfg.threads)
+        self._session = _open(self._path, None, cfg.threads)
         self._input, self._fixed = self._size()
+        self._outputs = [self._session.get_outputs()[0].name]
+        self._map: FeatureMap | None = None
+        if features and (extended := with_feature_map(self._path)) is not None:
+            self._session = _open(self._path, extended.model, cfg.threads)
+            self._outputs.append(extended.output)
         self._decoded = False
         self._decoded = self._try_out()
+
+    @property
+    def has_features(self) -> bool:
+        """Whether boxes come with features_ND."""
+        return len(self._outputs) > 1
 
     @property
     def key(self) -> str:
         """Digest of the weights, and the settings that decide the boxes."""
         c = self._cfg
-        return f"onnx {self._digest} score {c.min_score} nms {c.nms} side {c.short_side} tiles {c.tiles}"
+        described = " features" if self.has_features else ""
+        return f"onnx {self._digest} score {c.min_score} nms {c.nms} side {c.short_side} tiles {c.tiles}{described}"
 
     def reset(self, video: str = "", fps: float = 25.0) -> None:
         """Nothing is remembered from frame to frame."""
@@ -121,10 +137,16 @@ class YoloxDetector:
         """See :class:`normalcy.detection.base.Detector`."""
         h, w = frame_HWC.shape[:2]
         found = self._search(frame_HWC)
+        whole = self._map
         for x1, y1, x2, y2 in tiles(w, h, self._cfg.tiles):
             part = self._search(frame_HWC[y1:y2, x1:x2])
             found = joined(found, _not_cut(part, (x1, y1, x2, y2), w, h))
-        return nms(found.within(w, h), self._cfg.nms)
+        self._map = whole  # tiles show things larger than the whole does: one scale for all
+        return self.described(nms(found.within(w, h), self._cfg.nms))
+
+    def described(self, boxes: Boxes) -> Boxes:
+        """Any boxes on the frame that was pushed last, with features_ND where the model has a feature map."""
+        return boxes if self._map is None else replace(boxes, features_ND=self._map.describe(boxes.xyxy_N4))
 
     def _search(self, image: Image) -> Boxes:
         h, w = image.shape[:2]
@@ -135,14 +157,14 @@ class YoloxDetector:
             r = self._cfg.short_side / min(w, h)
             width, height = (-(-round(side * r) // MULTIPLE) * MULTIPLE for side in (w, h))
             boxed = letterbox(image, width, height, r)
-        found = boxes_from(self._run(boxed.canvas_3HW), self._cfg.min_score)
+        found = boxes_from(self._run(boxed), self._cfg.min_score)
         return found.scaled(1 / boxed.scale, 1 / boxed.scale)
 
-    def _run(self, canvas_3HW: Floats) -> Floats:
-        """(N, 5 + K) with boxes in canvas pixels. Raises WeightsError where the output is not YOLOX's."""
-        height, width = canvas_3HW.shape[1:]
+    def _run(self, boxed: Letterbox) -> Floats:
+        """(N, 5 + K), boxes in canvas pixels; keeps the feature map. Raises WeightsError where the output is not YOLOX's."""
+        height, width = boxed.canvas_3HW.shape[1:]
         try:
-            out = np.asarray(self._session.run(None, {self._input: canvas_3HW[None]})[0])
+            out, *maps = (np.asarray(o) for o in self._session.run(self._outputs, {self._input: boxed.canvas_3HW[None]}))
         except Exception as e:  # onnxruntime's errors have no common class of their own
             raise WeightsError(f"{self._path}: the model failed on a {width}x{height} picture: {_line(e)}") from e
         if out.ndim != 3 or out.shape[0] != 1 or out.shape[2] < 6:
@@ -151,6 +173,7 @@ class YoloxDetector:
         if strides is None:
             raise self._strange(f"{out.shape[1]} places do not fit strides 8, 16, 32 on a {width}x{height} input")
         out = out[0].astype(np.float32)
+        self._map = FeatureMap.of(maps[0][0], boxed.scale) if maps else None
         return _corners(out) if self._decoded else decode(out, width, height, strides)
 
     def _size(self) -> tuple[str, tuple[int, int] | None]:
@@ -171,7 +194,7 @@ class YoloxDetector:
         """Run it once on grey. Whether its boxes come in pixels already; raises WeightsError where it is not YOLOX."""
         width, height = self._fixed or (416, 416)
         self._decoded = True  # leave the numbers as they come
-        raw = self._run(np.full((3, height, width), PAD, np.float32))
+        raw = self._run(Letterbox(np.full((3, height, width), PAD, np.float32), 1.0))
         if not np.isfinite(raw).all():
             raise self._strange("it gives values that are not finite numbers")
         if raw[:, 4:].min() < -1e-3 or raw[:, 4:].max() > 1 + 1e-3:
@@ -218,7 +241,8 @@ def _corners(out_NC: Floats) -> Floats:
     return np.concatenate([out_NC[:, :2] - half, out_NC[:, :2] + half, out_NC[:, 4:]], axis=1)
 
 
-def _open(path: Path, threads: int) -> Any:
+def _open(path: Path, model: bytes | None, threads: int) -> Any:
+    """A session of the file, or of ``model``, which was made from it."""
     try:
         import onnxruntime as ort
     except ImportError as e:
@@ -229,7 +253,7 @@ def _open(path: Path, threads: int) -> Any:
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait leave the cores to others
     try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(str(path) if model is None else model, options, providers=["CPUExecutionProvider"])
     except Exception as e:  # onnxruntime's errors have no common class of their own
         raise WeightsError(f"{path}: cannot be opened as an ONNX model: {_line(e)}") from e
 
