@@ -15,7 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Progress = Callable[[str, int, int | None, Mapping[str, float]], None]
-"""Called with (stage, done, total or None where it is not known, latest figures)."""
+"""Called with (stage, done, total or None where it is not known, latest figures).
+
+Figures of a training: ``train/NAME_loss`` and ``train/NAME_accuracy`` of each task, the same with ``val/`` on held-out video,
+and ``chance/NAME``, the accuracy of guessing.
+"""
 
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in source pixels, x2 and y2 exclusive."""

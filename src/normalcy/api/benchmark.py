@@ -243,4 +243,4 @@ def _write(
         *versions().items(),
     ]
     notes = [*result.notes, *result.judged.notes]
-    write_page(result.folder / PAGE, page(title, found, result.judged, motion, threshold, facts, notes))
+    write_page(result.folder / PAGE, page(title, found, result.judged, motion, used.words, threshold, facts, notes))

@@ -19,6 +19,7 @@ from normalcy.metrics.bysize import auc_by_size
 from normalcy.metrics.grid import mask_share
 from normalcy.metrics.table import ResultRow as Row
 from normalcy.nn.bundle import CONFIG
+from normalcy.nn.tasks import TASKS, chance
 from normalcy.report.curves import Roc, SizeBin, Trace
 from normalcy.report.page import EventPicture, ReportData, ResultRow, StripFrame, VideoReport
 from normalcy.report.style import runs
@@ -101,7 +102,7 @@ def _video(
     ]
     return VideoReport(
         scores=scores,
-        events=[EventPicture(e, pictures[e.peak_frame]) for e in v.events],
+        events=[EventPicture(e, m.model.words[e.readout], pictures[e.peak_frame]) for e in v.events],
         truth=truth,
         others={n: s[v.name] for n, s in m.motion.items()},
         strip=strip,
@@ -160,15 +161,15 @@ def training_traces(model_folder: Path, cfg: Config) -> tuple[list[Trace], list[
     """(losses, accuracies) over the steps of stage 1, from what the model folder keeps of its training."""
     extra = json.loads((model_folder / CONFIG).read_text(encoding="utf-8"))["extra"]
     history: list[dict[str, float]] = extra.get("history", {}).get("encoder", [])
-    chance = {"continuity": 0.5, "localisation": 1 / (cfg.clip.length - 2), "estimation": 0.5}
+    guess = chance(cfg)
     losses: list[Trace] = []
     accuracies: list[Trace] = []
-    for name in ("continuity", "localisation", "estimation", "frame_prediction"):
+    for name in TASKS:
         for kind, into in (("loss", losses), ("accuracy", accuracies)):
             points = [(h["step"], h[k]) for h in history if (k := f"train/{name}_{kind}") in h]
             if points:
                 step, value = np.array(points, dtype=np.float64).T
-                into.append(Trace(name.replace("_", " "), step, value, chance.get(name) if kind == "accuracy" else None))
+                into.append(Trace(name.replace("_", " "), step, value, guess.get(name) if kind == "accuracy" else None))
     return losses, accuracies
 
 

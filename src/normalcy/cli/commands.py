@@ -13,7 +13,7 @@ import typer
 from normalcy.cli import exits, show
 from normalcy.cli.cache import cache
 from normalcy.cli.options import EPILOG, ConfigFile, Device, Json, Preset, Seed, Settings, Sources
-from normalcy.cli.progress import chance, shown
+from normalcy.cli.progress import shown
 from normalcy.errors import UsageError
 
 app = typer.Typer(
@@ -82,10 +82,8 @@ def train(
 ) -> None:
     """Learn what is normal from videos in which nothing else happens."""
     import normalcy
-    from normalcy.presets import load_config
 
-    guessing = chance(load_config(preset, config, sets or (), {"level": level}).clip.length)
-    with exits.interruptible(f"Go on with: the same command and --resume ({out} is kept)"), shown(guessing) as progress:
+    with exits.interruptible(f"Go on with: the same command and --resume ({out} is kept)"), shown() as progress:
         result = normalcy.train(
             sources,
             out,
@@ -217,7 +215,7 @@ def demo(
     import normalcy
 
     wanted = has_display() if open_report is None else open_report
-    with exits.interruptible("The same command starts over"), shown(chance(_clip_length())) as progress:
+    with exits.interruptible("The same command starts over"), shown() as progress:
         result = normalcy.demo(out, seed=seed, open_browser=wanted, progress=progress)
     show.out(show.as_json(result.to_dict()) if as_json else show.demonstrated(result))
 
@@ -257,12 +255,6 @@ def has_display() -> bool:
     if not sys.stdout.isatty():
         return False
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-def _clip_length() -> int:
-    from normalcy.presets import load_config
-
-    return load_config().clip.length
 
 
 def _leave(failed: Mapping[str, str], some_done: bool) -> None:

@@ -17,18 +17,6 @@ if TYPE_CHECKING:
 Report = Callable[[str, int, int | None, Mapping[str, float]], None]
 """What the API calls with (stage, done, total or None, latest figures)."""
 EVERY_S = 10.0
-TASKS = {
-    "continuity": "continuity judgment",
-    "localisation": "discontinuity localisation",
-    "estimation": "missing frame estimation",
-    "frame_prediction": "frame prediction",
-}
-"""Tasks of the joint loss in the order of the paper, by the name that their figures carry."""
-
-
-def chance(clip_length: int) -> dict[str, float]:
-    """Accuracy of guessing, for each task that has an accuracy. clip_length: T, frames; m is one of T - 2."""
-    return {"continuity": 0.5, "localisation": 1.0 / (clip_length - 2), "estimation": 0.5}
 
 
 class _Shown(Protocol):
@@ -37,13 +25,10 @@ class _Shown(Protocol):
 
 
 @contextmanager
-def shown(guessing: Mapping[str, float] | None = None, stream: TextIO | None = None) -> Iterator[Report]:
-    """A callback for the API's ``progress``, shown on stderr until the context ends.
-
-    guessing: accuracy of guessing per task, printed beside each accuracy. stream: instead of stderr, for tests.
-    """
+def shown(stream: TextIO | None = None) -> Iterator[Report]:
+    """A callback for the API's ``progress``, shown on stderr until the context ends. stream: instead of stderr, for tests."""
     out = stream if stream is not None else sys.stderr
-    view: _Shown = Bars(out, guessing or {}) if out.isatty() else Lines(out, guessing or {})
+    view: _Shown = Bars(out) if out.isatty() else Lines(out)
     try:
         yield view
     finally:
@@ -53,8 +38,8 @@ def shown(guessing: Mapping[str, float] | None = None, stream: TextIO | None = N
 class Lines:
     """Plain lines for a log file."""
 
-    def __init__(self, out: TextIO, guessing: Mapping[str, float], clock: Callable[[], float] = time.monotonic) -> None:
-        self._out, self._guessing, self._clock = out, guessing, clock
+    def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._out, self._clock = out, clock
         self._stage = ""
         self._pending: str | None = None
         self._started = self._last = clock()
@@ -65,9 +50,7 @@ class Lines:
         if stage != self._stage:
             self.close()
             self._stage, self._started, self._last = stage, now, now
-        text = f"{stage}: {count(done, total)} in {now - self._started:.0f} s" + "".join(
-            f", {part}" for part in summary(figures, self._guessing)
-        )
+        text = ", ".join([f"{stage}: {count(done, total)} in {now - self._started:.0f} s", *summary(figures)])
         if done == total or now - self._last >= EVERY_S:
             self._print(text)
             self._last, self._pending = now, None
@@ -90,12 +73,11 @@ class Lines:
 class Bars:
     """One live bar for the stage that runs, with the table of losses and accuracies under it; a line for each that is done."""
 
-    def __init__(self, out: TextIO, guessing: Mapping[str, float]) -> None:
+    def __init__(self, out: TextIO) -> None:
         from rich.console import Console
 
-        self._guessing = guessing
         self._figures: Mapping[str, float] = {}
-        self._bar = _bar(Console(file=out), self._table)
+        self._bar = _bar(Console(file=out), lambda: _table(self._figures))
         self._bar.start()
         self._stage = ""
         self._task = self._bar.add_task("", visible=False)
@@ -116,12 +98,13 @@ class Bars:
         """Leave one line of a finished stage on the screen: a hundred videos would be a hundred bars."""
         if self._stage:
             took = time.monotonic() - self._started
-            parts = [f"{self._stage}: {count(*self._state)} in {took:.0f} s", *summary(self._figures, self._guessing)]
+            parts = [f"{self._stage}: {count(*self._state)} in {took:.0f} s", *summary(self._figures)]
             self._bar.console.print(", ".join(parts), highlight=False, markup=False, style="dim")
         self._figures = {}
 
-    def _table(self) -> RenderableType | None:
-        return _table(self._figures, self._guessing)
+    def refresh(self) -> None:
+        """Draw now, instead of within a tenth of a second."""
+        self._bar.refresh()
 
     def close(self) -> None:
         """Take the bar off the screen."""
@@ -135,42 +118,44 @@ def count(done: int, total: int | None) -> str:
     return f"{done}" if total is None else f"{done}/{total}"
 
 
-def summary(figures: Mapping[str, float], guessing: Mapping[str, float]) -> list[str]:
+def summary(figures: Mapping[str, float]) -> list[str]:
     """The figures in words, one entry per task: held-out ones where there are any, since those say whether it learns."""
     out = []
-    for name, loss, accuracy in _rows(figures, "val") or _rows(figures, "train"):
+    for name, (loss, accuracy) in (_rows(figures, "val") or _rows(figures, "train")).items():
+        chance = figures.get(f"chance/{name}")
         text = f"{name} loss {loss:.3f}" if loss is not None else name
         if accuracy is not None:
-            text += f" accuracy {accuracy:.2f}" + (f" (chance {guessing[name]:.2f})" if name in guessing else "")
+            text += f" accuracy {accuracy:.2f}" + ("" if chance is None else f" (chance {chance:.2f})")
         out.append(text)
     if not out and (loss := figures.get("val/loss", figures.get("train/loss"))) is not None:
         out.append(f"loss {loss:.3f}")
     return out
 
 
-def _rows(figures: Mapping[str, float], part: str) -> list[tuple[str, float | None, float | None]]:
-    """(task, loss, accuracy) of the tasks that have figures. part: train or val."""
-    rows = [(n, figures.get(f"{part}/{n}_loss"), figures.get(f"{part}/{n}_accuracy")) for n in TASKS]
-    return [r for r in rows if r[1:] != (None, None)]
+def _rows(figures: Mapping[str, float], part: str) -> dict[str, tuple[float | None, float | None]]:
+    """Task -> (loss, accuracy), of the tasks that have figures. part: train or val."""
+    of = [k.removeprefix(f"{part}/").rpartition("_") for k in figures if k.startswith(f"{part}/")]
+    names = dict.fromkeys(name for name, _, kind in of if name and kind in ("loss", "accuracy"))
+    return {n: (figures.get(f"{part}/{n}_loss"), figures.get(f"{part}/{n}_accuracy")) for n in names}
 
 
-def _table(figures: Mapping[str, float], guessing: Mapping[str, float]) -> RenderableType | None:
+def _table(figures: Mapping[str, float]) -> RenderableType | None:
     """Loss and accuracy against chance of every task, in training and on held-out video; None without figures."""
     from rich.table import Table
 
-    train = {name: rest for name, *rest in _rows(figures, "train")}
-    held = {name: rest for name, *rest in _rows(figures, "val")}
+    train, held = _rows(figures, "train"), _rows(figures, "val")
     if not train and not held:
         return None
+    from normalcy.nn.tasks import TASKS  # where there are figures, a training runs: PyTorch is loaded
+
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
     for title in ("loss", "held out", "accuracy", "held out", "chance"):
         table.add_column(title, justify="right")
-    for name, words in TASKS.items():
-        if name in train or name in held:
-            (loss, accuracy), (v_loss, v_accuracy) = train.get(name, (None, None)), held.get(name, (None, None))
-            cells = [_number(v) for v in (loss, v_loss, accuracy, v_accuracy, guessing.get(name))]
-            table.add_row(words, *cells)
+    for name in train | held:
+        (loss, accuracy), (v_loss, v_accuracy) = train.get(name, (None, None)), held.get(name, (None, None))
+        cells = [_number(v) for v in (loss, v_loss, accuracy, v_accuracy, figures.get(f"chance/{name}"))]
+        table.add_row(TASKS[name].title if name in TASKS else name, *cells)
     return table
 
 

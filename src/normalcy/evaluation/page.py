@@ -21,18 +21,20 @@ def page(
     found: Sequence[Case],
     judged: Judgement,
     motion: Mapping[str, Scores],
+    words: Mapping[str, str],
     threshold: float | None,
     facts: Sequence[tuple[str, str]],
     notes: Sequence[str],
 ) -> ReportData:
-    """Results of a benchmark as the page wants them. motion: baseline -> video -> scores; drawn under our curve."""
+    """Results of a benchmark as the page wants them. motion: baseline -> video -> scores; drawn under our curve.
+    words: what a high value says, by readout (``model.words``)."""
     first = judged.rows[0].name
     ours = {c.video.name: c.scores.score for c in found}
     truth = {c.video.name: c.labels for c in found}
     peeked = [f"{r.name} ({r.protocol}): {r.peeked}." for r in judged.rows if r.peeked is not None]
     return ReportData(
         title=title,
-        videos=[_video(c, judged, motion) for c in found],
+        videos=[_video(c, judged, motion, words) for c in found],
         threshold=threshold if threshold is not None and threshold > 0 else None,
         results=[table_row(r, r.name == first) for r in judged.rows],
         rocs=[_roc(first, ours, truth, True), *(_roc(n, s, truth, False) for n, s in motion.items())],
@@ -42,12 +44,12 @@ def page(
     )
 
 
-def _video(c: Case, judged: Judgement, motion: Mapping[str, Scores]) -> VideoReport:
+def _video(c: Case, judged: Judgement, motion: Mapping[str, Scores], words: Mapping[str, str]) -> VideoReport:
     auc = judged.per_video[c.video.name]
     one_class = "" if auc is not None else "One class only, so no AUC of its own."
     return VideoReport(
         scores=c.scores,
-        events=[EventPicture(e) for e in c.scored.events],
+        events=[EventPicture(e, words[e.readout]) for e in c.scored.events],
         truth=c.labels,
         others={n: s[c.video.name] for n, s in motion.items()},
         auc=auc,

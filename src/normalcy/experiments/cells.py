@@ -9,16 +9,8 @@ from normalcy.config import Config
 from normalcy.errors import UsageError
 from normalcy.experiments.tables import ALL, LENGTHS, PAPER_LENGTH, TASK_SETTING, Row, Table, Task, at_length, control
 from normalcy.presets import load_config
+from normalcy.scoring.readouts import NETWORK, READOUTS
 
-READOUT_TASKS: dict[str, tuple[Task, ...]] = {
-    "psnr": (),
-    "density": (),
-    "frame_density": (),
-    "continuity": ("CJ",),
-    "feature": ("MFE",),
-    "proxy": ("CJ", "DL", "MFE"),
-}
-"""Readout -> the tasks whose trained heads it reads. ``motion`` is missing on purpose: see :func:`suited_readouts`."""
 MOTION_REASON = "reads no network, so it would add the same to every row and hide what the tasks change"
 CONTROL_STEPS = 50
 """Steps of the untrained encoder: enough for its batch statistics to settle."""
@@ -114,8 +106,8 @@ def _object_cell(row: Row, base: Config, preset: str, sets: Sequence[str], seed:
 def suited_readouts(base: Config, tasks: Sequence[Task]) -> tuple[tuple[str, ...], dict[str, str], dict[str, str]]:
     """(readouts, dropped with reasons, added with reasons) for a row that trains ``tasks``.
 
-    A readout stays if the heads that it reads were trained. ``motion`` never does, because it looks at no network. Rows with
-    frame prediction are read by PSNR as well, which is how that baseline is defined ([20] of the paper).
+    A readout stays if the heads that it reads were trained. One that looks at no network never does. Rows with frame
+    prediction are read by PSNR as well, which is how that baseline is defined ([20] of the paper).
 
     Raises UsageError where nothing stays.
     """
@@ -123,9 +115,9 @@ def suited_readouts(base: Config, tasks: Sequence[Task]) -> tuple[tuple[str, ...
     dropped: dict[str, str] = {}
     added: dict[str, str] = {}
     for name in base.scoring.readouts:
-        needed = READOUT_TASKS.get(name)
-        missing = [] if needed is None else [t for t in needed if t not in tasks]
-        if needed is None:
+        readout = READOUTS[name]
+        missing = [t for t, setting in TASK_SETTING.items() if setting in readout.reads and t not in tasks]
+        if readout.voice != NETWORK:
             dropped[name] = MOTION_REASON
         elif missing:
             dropped[name] = f"reads a head that only {' and '.join(missing)} would train"

@@ -10,31 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Task = Literal["CJ", "DL", "MFE", "FP", "AT", "MI", "MB", "KD"]
+from normalcy.nn.tasks import TASKS
+
+Task = str
+"""A task by its abbreviation (normalcy.nn.tasks.Task)."""
 Variant = Literal["scene", "virtual"]
 
 ALL: tuple[Task, ...] = ("CJ", "DL", "MFE")
-TASK_SETTING: dict[Task, str] = {
-    "CJ": "continuity",
-    "DL": "localisation",
-    "MFE": "estimation",
-    "FP": "frame_prediction",
-    "AT": "arrow",
-    "MI": "irregularity",
-    "MB": "middle",
-    "KD": "distillation",
-}
+TASK_SETTING: dict[Task, str] = {t.abbreviation: t.name for t in TASKS.values()}
 """The weight in ``tasks.*`` that switches each task on."""
-TASK_WORDS: dict[Task, str] = {
-    "CJ": "continuity judgment",
-    "DL": "discontinuity localisation",
-    "MFE": "missing frame estimation",
-    "FP": "frame prediction",
-    "AT": "arrow of time",
-    "MI": "motion irregularity",
-    "MB": "middle frame of the object",
-    "KD": "distillation of the detector's class scores",
-}
+TASK_TITLES: dict[Task, str] = {t.abbreviation: t.title for t in TASKS.values()}
 VARIANT_WORDS: dict[Variant, str] = {
     "scene": "runs on the scene-conditioned backbone (\N{WHITE UP-POINTING TRIANGLE} in the paper)",
     "virtual": "trains with virtual data (\N{WHITE DOWN-POINTING TRIANGLE} in the paper)",
@@ -129,7 +114,7 @@ def control(length: int | None = None) -> Row:
 def at_length(tasks: tuple[Task, ...], length: int, paper: dict[str, Auc] | None = None) -> Row:
     """A row of Table 1."""
     name = "all" if tasks == ALL else "+".join(tasks)
-    label = "overall framework" if tasks == ALL else TASK_WORDS[tasks[0]]
+    label = "overall framework" if tasks == ALL else TASK_TITLES[tasks[0]]
     return Row(f"{name}-T{length}", label, tasks, length, paper=paper)
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from normalcy.config import TasksConfig
+from normalcy.config import Config, TasksConfig
 from normalcy.nn import losses
 from normalcy.nn.build import Network, frozen_statistics
 from normalcy.nn.heads import PLACE, Pool
@@ -177,15 +177,30 @@ class ScoredClips(Protocol):
 
 
 class Task:
-    """One proxy task. name: its weight in ``tasks.*``."""
+    """One proxy task: its loss, its score, and what is to be said of it."""
 
     name = ""
+    """Its weight in ``tasks.*``."""
+    abbreviation = ""
+    """As tables of the paper and of [11] name it."""
+    title = ""
+    """In a few words, for a row of a table."""
+    words = ""
+    """What a high score says of what was looked at, for people; the end of a sentence."""
+    levels: tuple[str, ...] = ("frame", "object")
+    """Where it can be trained."""
+    guess: float | None = None
+    """Accuracy of guessing; None for a task without an accuracy, or where it depends on the video."""
     two_sided = False
     """A score that is unusually low is a sign too: fast objects are easier to localise than normal ones."""
 
     def loss(self, p: Passes) -> Terms:
         """Loss of a training batch, mean over its clips."""
         raise NotImplementedError
+
+    def chance(self, length: int) -> float | None:
+        """``guess`` for clips of so many frames."""
+        return self.guess
 
     def score(self, w: ScoredClips, teacher_BK: Tensor | None = None) -> Tensor:
         """(B,) how badly the task is solved on each clip. teacher_BK: the detector's class scores, where it has any."""
@@ -228,6 +243,10 @@ class Continuity(Task):
     """P1, eq. 1: is a frame missing? Score: log-odds of "discontinuous" on the intact clip, or on its two middle frames."""
 
     name = "continuity"
+    abbreviation = "CJ"
+    title = "continuity judgment"
+    words = "its motion does not look continuous, as that of normal video does"
+    guess = 0.5
 
     def loss(self, p: Passes) -> Terms:
         if p.weights.continuity_of == "clip":
@@ -246,7 +265,13 @@ class Localisation(Task):
     """P2, eq. 2: which frame is missing? Score: mean over the interior frames of -log p(the one that was taken out)."""
 
     name = "localisation"
+    abbreviation = "DL"
+    title = "discontinuity localisation"
+    words = "which of its frames was taken out is unusually hard, or easy, to tell"
     two_sided = True
+
+    def chance(self, length: int) -> float:
+        return 1.0 / (length - 2)
 
     def loss(self, p: Passes) -> Terms:
         logits, m = p.network.heads.localise(p.d, p.pool), p.batch["m"]
@@ -264,6 +289,10 @@ class Estimation(Task):
     """P3, eq. 3: the missing frame in feature space. Score: mean cosine distance between estimated and real frame."""
 
     name = "estimation"
+    abbreviation = "MFE"
+    title = "missing frame estimation"
+    words = "a frame that was taken out is unusually far from its estimate, or near to it"
+    guess = 0.5
     two_sided = True
 
     def loss(self, p: Passes) -> Terms:
@@ -289,6 +318,10 @@ class FramePrediction(Task):
     """The baseline of Table 2: the last frame from those before. Its score is the readout psnr."""
 
     name = "frame_prediction"
+    abbreviation = "FP"
+    title = "frame prediction"
+    words = "its last frame is not what those before it led to expect"
+    levels = ("frame",)
 
     def loss(self, p: Passes) -> Terms:
         v = p.batch["v"]
@@ -301,6 +334,11 @@ class Arrow(Task):
     """Arrow of time: is the clip played backward? Score: log-odds of "backward" on the clip as it is."""
 
     name = "arrow"
+    abbreviation = "AT"
+    title = "arrow of time"
+    words = "moves as normal objects do when their video is played backward"
+    levels = ("object",)
+    guess = 0.5
 
     def loss(self, p: Passes) -> Terms:
         forward, backward = p.network.heads.arrow(p.v), p.network.heads.arrow(p.backward)
@@ -314,6 +352,11 @@ class Irregularity(Task):
     """Motion irregularity: do frames lie at uneven steps? Score: log-odds of "irregular" on the regular clip."""
 
     name = "irregularity"
+    abbreviation = "MI"
+    title = "motion irregularity"
+    words = "moves unevenly, as normal objects do where frames lie at uneven steps"
+    levels = ("object",)
+    guess = 0.5
 
     def loss(self, p: Passes) -> Terms:
         even, uneven = p.network.heads.irregularity(p.v), p.network.heads.irregularity(p.irregular)
@@ -327,6 +370,10 @@ class Middle(Task):
     """The middle frame of the object from the others, painted from features alone. Score: mean absolute error."""
 
     name = "middle"
+    abbreviation = "MB"
+    title = "middle frame of the object"
+    words = "how it looks in one frame does not follow from the frames around it"
+    levels = ("object",)
 
     def loss(self, p: Passes) -> Terms:
         middle = picture(p.batch["v"][:, p.batch["v"].shape[1] // 2])
@@ -348,6 +395,10 @@ class Distillation(Task):
     """The detector's class scores, told from the middle frame alone. Score: mean absolute difference to the detector."""
 
     name = "distillation"
+    abbreviation = "KD"
+    title = "distillation of the detector's class scores"
+    words = "its looks do not tell what the detector takes it for"
+    levels = ("object",)
 
     def loss(self, p: Passes) -> Terms:
         m = torch.full_like(p.batch["m"], p.batch["v"].shape[1] // 2)
@@ -369,3 +420,9 @@ TASKS: dict[str, Task] = {
     for t in (Continuity(), Localisation(), Estimation(), FramePrediction(), Arrow(), Irregularity(), Middle(), Distillation())
 }
 """Every task by its weight's name in ``tasks.*``, in the order of their losses."""
+
+
+def chance(cfg: Config) -> dict[str, float]:
+    """Accuracy of guessing of each task that is switched on, where it is known."""
+    levels = {n: task.chance(cfg.clip.length) for n, task in TASKS.items() if getattr(cfg.tasks, n)}
+    return {n: v for n, v in levels.items() if v is not None}

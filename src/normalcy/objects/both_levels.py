@@ -23,6 +23,10 @@ from normalcy.types import Frame, FrameScore
 
 FRAME, OBJECTS = "frame", "objects"
 """Names of the two levels among the readouts of a fused score."""
+WORDS = {
+    FRAME: "its places, or the frame as a whole, are unlike those of the normal video",
+    OBJECTS: "it is unlike the objects of the normal video",
+}
 PREFIX = "object_"
 Score = TypeVar("Score", float, NDArray[np.float64])
 
@@ -61,6 +65,11 @@ class FusedModel:
     def names(self) -> list[str]:
         """The two levels, then the readouts of both."""
         return [FRAME, OBJECTS, *self.frame.names, *(PREFIX + n for n in self.objects.names)]
+
+    @property
+    def words(self) -> dict[str, str]:
+        """See normalcy.scoring.model.Model."""
+        return {**WORDS, **self.frame.words, **{PREFIX + n: text for n, text in self.objects.words.items()}}
 
 
 class FusedScorer:

@@ -78,6 +78,16 @@ class ObjectModel:
         return [r.name for r in self.readouts]
 
     @property
+    def words(self) -> dict[str, str]:
+        """See normalcy.scoring.model.Model."""
+        return {r.name: r.words for r in self.readouts}
+
+    @property
+    def voices(self) -> list[str]:
+        """The voice of each readout, in the same order."""
+        return [r.voice for r in self.readouts]
+
+    @property
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 
@@ -172,11 +182,11 @@ class ObjectModel:
         normal = self._calibrated()
         if not len(z_NR):
             return np.zeros(len(normal.centre_R))
-        return np.asarray((highest(z_NR, self.names) - normal.centre_R) / normal.scale_R)
+        return np.asarray((highest(z_NR, self.voices) - normal.centre_R) / normal.scale_R)
 
     def object_values(self, z_NR: Values) -> Values:
         """(N,) score of each object: 1 is as high as the highest one of all but 1 % of normal frames."""
-        return np.asarray(fused(z_NR, self.names) / self._calibrated().map_scale)
+        return np.asarray(fused(z_NR, self.voices) / self._calibrated().map_scale)
 
     def _calibrated(self) -> ObjectNormal:
         if self.normal is None:

@@ -41,13 +41,19 @@ class ObjectClips:
 
 
 class ObjectReadout:
-    """One value per object. two_sided: unusually low is a sign too.
+    """One value per object.
+
+    words: what a high value says of the object, for people; the end of a sentence.
+    voice: readouts of one voice share it in the fused value.
+    two_sided: unusually low is a sign too.
 
     look() takes from the tubes what the readout goes by, in a form of its own. It does not depend on what was observed:
     objects are cut and put through the network once, and every readout of that name can observe or judge the look.
     """
 
     name = ""
+    words = ""
+    voice = ""
     two_sided = False
 
     def look(self, o: ObjectClips) -> Any:
@@ -75,8 +81,10 @@ class ObjectReadout:
 class TaskReadout(ObjectReadout):
     """How badly a task is solved on the object."""
 
+    voice = "tasks"
+
     def __init__(self, task: Task) -> None:
-        self.name, self.two_sided, self._task = task.name, task.two_sided, task
+        self.name, self.words, self.two_sided, self._task = task.name, task.words, task.two_sided, task
 
     def look(self, o: ObjectClips) -> Values:
         if self.name != "distillation":
@@ -95,6 +103,8 @@ class TubeDensity(ObjectReadout):
     """Distance of the tube's feature, averaged over space and time, from those of normal objects (a Gaussian)."""
 
     name = "density"
+    words = "looks or moves unlike any object in the normal video"
+    voice = "density"
 
     def __init__(self, seed: int) -> None:
         self._reservoir = ZoneReservoir(1, 1, seed)
@@ -125,6 +135,8 @@ class FlowReadout(ObjectReadout):
     """Speed of the object for where it is (normalcy.objects.flow), the mean of its values in both units. No network."""
 
     name = "flow"
+    words = "faster than is usual for what is where it is"
+    voice = "flow"
 
     def __init__(self, seed: int) -> None:
         self._flow = ObjectFlow(seed=seed)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from normalcy.config import Config
 from normalcy.detection.boxes import Boxes
 from normalcy.errors import TrainingError
-from normalcy.nn.tasks import TASKS
 from normalcy.objects.readouts import ObjectReadout, Values
 from normalcy.objects.track_average import Memory
 from normalcy.scoring.fusion import fuse_voices, squash
@@ -41,17 +40,17 @@ class Seen:
         return np.concatenate([b.xyxy_N4 for b in self.boxes])
 
 
-def fused(z_NR: Values, names: Sequence[str]) -> Values:
-    """(N,) mean over tasks, density and flow of what asinh(z) exceeds 0 by; the tasks have one voice together, their mean.
+def fused(z_NR: Values, voices: Sequence[str]) -> Values:
+    """(N,) mean over the voices of what asinh(z) exceeds 0 by; the tasks have one voice together, their mean.
 
     The rule of normalcy.scoring.fusion, twice: that an object hardly moves, for one, is no evidence that it is normal.
     """
-    return fuse_voices(squash(z_NR), ["tasks" if n in TASKS else n for n in names])
+    return fuse_voices(squash(z_NR), voices)
 
 
-def highest(z_NR: Values, names: Sequence[str]) -> Values:
+def highest(z_NR: Values, voices: Sequence[str]) -> Values:
     """(R + 1,) highest object of a frame (N >= 1) under each readout and, last, under their fusion."""
-    return np.append(z_NR.max(axis=0), fused(z_NR, names).max())
+    return np.append(z_NR.max(axis=0), fused(z_NR, voices).max())
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +135,12 @@ def settle(folds: Sequence[Sequence[Seen]], readouts: Sequence[ObjectReadout], c
     for k in range(len(folds)):
         others = [s for j, fold in enumerate(found) if j != k for s in fold]
         without.append(Cells.of(others or everything, cfg))
-    names, two_sided = [r.name for r in readouts], [r.two_sided for r in readouts]
+    voices, two_sided = [r.voice for r in readouts], [r.two_sided for r in readouts]
     tops = []
     for cells, fold in zip(without, found, strict=True):
         for s in fold:
             z_NR = cells.z(s.raw_NR, s.xyxy_N4, s.size, two_sided)
-            tops += [highest(z, names) for z in _averaged(z_NR, s, cfg.objects.memory_s) if len(z)]
+            tops += [highest(z, voices) for z in _averaged(z_NR, s, cfg.objects.memory_s) if len(z)]
     centre, spread = (np.array(v) for v in zip(*map(centre_and_scale, np.stack(tops).T), strict=True))
     map_scale = max(float(np.quantile([t[-1] for t in tops], 0.99)), 1e-3)
     whole, *rest = (ObjectNormal(c, centre, spread, map_scale) for c in (Cells.of(everything, cfg), *without))

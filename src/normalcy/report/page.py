@@ -19,7 +19,7 @@ from normalcy.files import write_bytes
 from normalcy.report.curves import Roc, SizeBin, Trace, roc_figure, size_figure, training_figure, truth_figure
 from normalcy.report.pictures import close_up, data_uri, panels, thumbnail
 from normalcy.report.style import clock, to_svg
-from normalcy.report.summary import READOUT_WORDS, ResultRow, Span, caveats, length, summarise
+from normalcy.report.summary import ResultRow, Span, caveats, length, summarise
 from normalcy.types import Event, VideoScores
 
 __all__ = ["EventPicture", "ReportData", "ResultRow", "StripFrame", "VideoReport", "render_page", "write_page"]
@@ -30,6 +30,8 @@ class EventPicture:
     """An event with the source picture at its peak (None: no picture at hand)."""
 
     event: Event
+    why: str
+    """What a high value of the event's readout says, in words; its name is put behind them."""
     image: NDArray[np.uint8] | None = None
     """(H, W, 3) RGB at the source's size, so that event.region fits it."""
 
@@ -217,7 +219,7 @@ def _event(e: EventPicture, number: int, v: VideoReport, span: float) -> _EventV
         else f"{clock(x.start_s, span)}",
         duration=f"{max(0.0, x.end_s - x.start_s):.1f} s long" if x.end_frame > x.start_frame else "one frame",
         peak=f"{x.peak:.1f} at {clock(x.peak_s, span)}",
-        why=READOUT_WORDS.get(x.readout, x.readout),
+        why=f"{e.why} ({x.readout})",
         frames=f"{x.start_frame} to {x.end_frame}",
         picture=None if e.image is None else data_uri(thumbnail(e.image, x.region)),
         close=None if close is None else data_uri(close),

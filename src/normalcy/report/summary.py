@@ -12,16 +12,6 @@ from normalcy.report.style import clock, runs
 from normalcy.report.timeline import extent
 from normalcy.types import Event, VideoScores
 
-READOUT_WORDS: dict[str, str] = {
-    "density": "looks or moves unlike anything in the normal video (density)",
-    "continuity": "its motion does not look continuous, as that of normal video does (continuity)",
-    "motion": "more motion than is usual at this place (motion)",
-    "psnr": "its frames could not be estimated from their neighbours (psnr)",
-    "feature": "its frames do not fit the feature estimated from their neighbours (feature)",
-    "proxy": "the self-supervised tasks were unsure or wrong about it (proxy)",
-}
-"""Plain words for why an event fired, by readout."""
-
 SCORE = (
     "A score says how unlike the normal training video a frame is: 0 is typical of normal video, higher is more "
     "abnormal. It is not a probability, and rare but harmless things score high too."

@@ -48,6 +48,11 @@ class Model(Protocol):
         ...
 
     @property
+    def words(self) -> dict[str, str]:
+        """Of each name, what a high value says of a place, an object or a frame: the end of a sentence."""
+        ...
+
+    @property
     def device(self) -> torch.device: ...
 
     @property
@@ -87,6 +92,11 @@ class FrameModel:
     def names(self) -> list[str]:
         """Readout names, in the order of every array of readouts."""
         return [r.name for r in self.readouts]
+
+    @property
+    def words(self) -> dict[str, str]:
+        """See Model."""
+        return {r.name: r.words for r in self.readouts}
 
     @property
     def voices(self) -> list[str]:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from normalcy.config import Config
 from normalcy.errors import ModelError
-from normalcy.nn.tasks import continuity_odds, localisation_miss
+from normalcy.nn.tasks import TASKS, continuity_odds, localisation_miss
 from normalcy.scoring.density import PlaceGaussian, ZoneReservoir
 from normalcy.scoring.velocity import Velocities, VelocityHistogram
 from normalcy.scoring.windows import Windows, to_grid
@@ -25,19 +25,24 @@ from normalcy.scoring.windows import Windows, to_grid
 Arrays = dict[str, NDArray[np.float32]]
 NETWORK, PLAIN = "network", "plain"
 """Voices: what reads the network, and what reads the pictures without one."""
+VOICE_WORDS = {NETWORK: "the network", PLAIN: "the pictures without a network"}
 
 
 class Readout(Protocol):
     """One reading of a window.
 
+    words: what a high value says of a place or a frame, for people; the end of a sentence.
     voice: readouts of one voice share it in the fused score.
+    reads: the tasks whose trained heads it reads, by name.
     local: whether the map tells places apart (a readout of the whole frame does not).
     two_sided: a component is abnormal when it is unusually low as well, since an object that is too easy to localise is
     as abnormal as one too hard.
     """
 
     name: str
+    words: str
     voice: str
+    reads: tuple[str, ...]
     local: bool
     two_sided: tuple[bool, ...]
 
@@ -67,7 +72,9 @@ class _Plain:
     """A readout with nothing to fit and one one-sided component."""
 
     name = ""
+    words = ""
     voice = NETWORK
+    reads: tuple[str, ...] = ()
     local = True
     two_sided: tuple[bool, ...] = (False,)
 
@@ -94,6 +101,7 @@ class Motion(_Plain):
     """Mean absolute grey difference between neighbouring frames. No network: the bar that the others have to clear."""
 
     name = "motion"
+    words = "more motion than is usual at this place"
     voice = PLAIN
 
     def maps(self, w: Windows) -> Tensor:
@@ -104,6 +112,8 @@ class Continuity(_Plain):
     """P1 on the intact window: log-odds of "discontinuous" at every place."""
 
     name = "continuity"
+    words = TASKS["continuity"].words
+    reads = ("continuity",)
 
     def maps(self, w: Windows) -> Tensor:
         return continuity_odds(w, w.judged).unsqueeze(1)
@@ -113,6 +123,8 @@ class Feature(_Plain):
     """R2: 1 - cos(P3(F(V without t)), P3(F(I_t))), the worst interior t at every place."""
 
     name = "feature"
+    words = "its frames do not fit the feature estimated from their neighbours"
+    reads = ("estimation",)
 
     def maps(self, w: Windows) -> Tensor:
         return torch.stack([estimation_distance(w, t) for t in range(1, w.length - 1)]).amax(dim=0).unsqueeze(1)
@@ -125,6 +137,8 @@ class Proxy(_Plain):
     """
 
     name = "proxy"
+    words = "the self-supervised tasks were unsure or wrong about it"
+    reads = ("continuity", "localisation", "estimation")
     two_sided = (False, True, True)
 
     def maps(self, w: Windows) -> Tensor:
@@ -142,6 +156,7 @@ class Density(_Plain):
     """R4: distance of each place's feature from those of normal video in the same zone of the picture."""
 
     name = "density"
+    words = "looks or moves unlike anything in the normal video"
 
     def __init__(self, cfg: Config) -> None:
         super().__init__(cfg)
@@ -185,6 +200,7 @@ class FrameDensity(Density):
     """
 
     name = "frame_density"
+    words = "the frame as a whole is unlike any in the normal video"
     local = False
 
     @property
@@ -205,6 +221,7 @@ class Velocity(_Plain):
     """
 
     name = "velocity"
+    words = "moves in a direction or at a speed that is rare at this place"
     voice = PLAIN
 
     def __init__(self, cfg: Config) -> None:
@@ -243,6 +260,7 @@ class Psnr(_Plain):
     """
 
     name = "psnr"
+    words = "its frames could not be estimated from their neighbours"
 
     def maps(self, w: Windows) -> Tensor:
         errors_BNHW = self._errors(w)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -67,10 +68,14 @@ class Checkpoints(Callback):
 
 
 class Reporter(Callback):
-    """Passes progress on to whoever shows it, and keeps a thinned history for the report."""
+    """Passes progress on to whoever shows it, and keeps a thinned history for the report.
 
-    def __init__(self, stage: str, total: int, progress: Progress | None) -> None:
+    chance: accuracy of guessing of each task, for whoever shows it.
+    """
+
+    def __init__(self, stage: str, total: int, progress: Progress | None, chance: Mapping[str, float]) -> None:
         self._stage, self._total, self._progress = stage, total, progress
+        self._chance = {f"chance/{n}": v for n, v in chance.items()}
         self.history: list[dict[str, float]] = []
         self._every = max(1, total // 200)
 
@@ -80,4 +85,4 @@ class Reporter(Callback):
         if step % self._every == 0 or step == self._total:
             self.history.append({"step": float(step), **figures})
         if self._progress is not None:
-            self._progress(self._stage, step, self._total, figures)
+            self._progress(self._stage, step, self._total, {**figures, **self._chance})

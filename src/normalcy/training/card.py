@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from normalcy.config import OBJECT_TASKS, Config
+from normalcy.nn.tasks import chance
 from normalcy.scoring.threshold import Threshold
 
 
@@ -39,9 +40,7 @@ def card(cfg: Config, facts: Mapping[str, Any], threshold: Threshold) -> str:
     ]
     tasks = cfg.tasks
     rate = f"step {cfg.clips.step}" if cfg.clips.fps is None else f"about {cfg.clips.fps:g} per second"
-    chance = f"Chance: localisation {1 / (cfg.clip.length - 2):.3f}; .5 for the others (distillation: the commonest class)."
-    if cfg.level == "frame":
-        chance = f"Chance: continuity .5, localisation {1 / (cfg.clip.length - 2):.3f}, estimation .5."
+    guessing = ", ".join(f"{n.replace('_', ' ')} {v:.3f}" for n, v in chance(cfg).items())
     return "\n".join(
         [
             "# A Normalcy model",
@@ -59,7 +58,7 @@ def card(cfg: Config, facts: Mapping[str, Any], threshold: Threshold) -> str:
             "",
             *(accuracies or ["- no task with an accuracy was on"]),
             "",
-            chance,
+            f"Chance: {guessing}." if guessing else "No task of this model has a known chance level.",
             "",
             "## The alarm threshold",
             "",

@@ -25,6 +25,7 @@ from normalcy.files import write_files
 from normalcy.nn.build import Network, channels_last
 from normalcy.nn.bundle import CONFIG, save_bundle
 from normalcy.nn.device import pick_device
+from normalcy.nn.tasks import chance
 from normalcy.nn.weights import load_kinetics
 from normalcy.scoring.normal_video import Material
 from normalcy.training.callbacks import Checkpoints, Reporter
@@ -255,7 +256,7 @@ class _Stages:
             first = next(iter(Feed(self._sampler, batch, 0, 1)))
             self.precision = choose_precision(task, first, self._device, self._cfg.train.precision)
         saver = Checkpoints(path, self._cfg.train.checkpoint_s)
-        reporter = Reporter(stage, steps, self._progress)
+        reporter = Reporter(stage, steps, self._progress, chance(self._cfg))
         trainer = Trainer(
             accelerator="gpu" if self._device.type == "cuda" else "cpu",
             devices=1,

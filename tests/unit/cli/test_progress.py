@@ -6,8 +6,7 @@ import io
 
 import pytest
 
-from normalcy.cli import progress
-from normalcy.cli.progress import Bars, Lines, chance, count, shown, summary
+from normalcy.cli.progress import Bars, Lines, count, shown, summary
 
 TRAIN = {
     "train/loss": 2.5,
@@ -15,6 +14,8 @@ TRAIN = {
     "train/continuity_accuracy": 0.71,
     "train/localisation_loss": 1.0,
     "train/localisation_accuracy": 0.4,
+    "chance/continuity": 0.5,
+    "chance/localisation": 1 / 3,
 }
 
 
@@ -33,7 +34,7 @@ class Clock:
 @pytest.fixture
 def lines() -> tuple[Lines, io.StringIO, Clock]:
     out, clock = io.StringIO(), Clock()
-    return Lines(out, chance(5), clock), out, clock
+    return Lines(out, clock), out, clock
 
 
 def test_a_short_stage_is_one_line(lines) -> None:
@@ -83,13 +84,9 @@ def test_training_lines_say_each_loss_and_its_accuracy_against_chance(lines) -> 
 
 def test_held_out_figures_come_first() -> None:
     held = {"val/continuity_loss": 1.3, "val/continuity_accuracy": 0.6}
-    assert summary(TRAIN | held, chance(5)) == ["continuity loss 1.300 accuracy 0.60 (chance 0.50)"]
-    assert summary({"train/loss": 0.25}, {}) == ["loss 0.250"]
-    assert summary({}, {}) == []
-
-
-def test_chance_of_localisation_is_one_over_the_places_a_frame_can_miss() -> None:
-    assert chance(12) == {"continuity": 0.5, "localisation": 0.1, "estimation": 0.5}
+    assert summary(TRAIN | held) == ["continuity loss 1.300 accuracy 0.60 (chance 0.50)"]
+    assert summary({"train/loss": 0.25}) == ["loss 0.250"]
+    assert summary({}) == []
 
 
 def test_a_reader_that_goes_away_does_not_stop_the_work() -> None:
@@ -97,13 +94,13 @@ def test_a_reader_that_goes_away_does_not_stop_the_work() -> None:
         def write(self, text: str) -> int:
             raise BrokenPipeError
 
-    view = Lines(Gone(), {})
+    view = Lines(Gone())
     view("decode", 1, 1, {})
 
 
 def test_not_a_terminal_means_plain_lines_without_control_codes() -> None:
     out = io.StringIO()
-    with shown({}, out) as report:
+    with shown(out) as report:
         report("decode", 3, 3, {})
     assert out.getvalue() == "decode: 3/3 in 0 s\n"
 
@@ -119,11 +116,11 @@ def test_the_terminal_shows_a_bar_a_table_and_leaves_one_line_per_stage(monkeypa
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
     out = Terminal()
-    with shown(chance(5), out) as report:
+    with shown(out) as report:
         assert isinstance(report, Bars)
         report("decode", 3, 3, {})
         report("encoder", 5, 10, TRAIN)
-        report._bar.refresh()
+        report.refresh()
         report("encoder", 10, 10, TRAIN)
     text = out.getvalue()
     assert "\x1b[" in text
@@ -137,7 +134,7 @@ def test_the_terminal_shows_a_bar_a_table_and_leaves_one_line_per_stage(monkeypa
 def test_the_bar_is_taken_off_when_the_work_fails(monkeypatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     out = Terminal()
-    with pytest.raises(ValueError, match="broken"), shown({}, out) as report:
+    with pytest.raises(ValueError, match="broken"), shown(out) as report:
         report("decode", 1, 3, {})
         raise ValueError("broken")
     assert out.getvalue().rstrip("\n").endswith("\x1b[?25h") or "\x1b[?25h" in out.getvalue()  # the cursor is back
@@ -145,11 +142,3 @@ def test_the_bar_is_taken_off_when_the_work_fails(monkeypatch) -> None:
 
 def test_counts() -> None:
     assert (count(3, 10), count(3, None)) == ("3/10", "3")
-
-
-def test_the_tasks_are_those_of_the_loss() -> None:
-    from normalcy.config import TasksConfig
-
-    weights = [n for n, f in TasksConfig.model_fields.items() if f.description and "w" in f.description[:2]]
-    assert set(weights) <= set(progress.TASKS)
-    assert set(progress.TASKS) <= set(TasksConfig.model_fields)

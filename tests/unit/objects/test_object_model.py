@@ -95,17 +95,17 @@ def test_normal_objects_are_standard_in_their_cell(model: tuple[ObjectModel, np.
 def test_fusion_by_hand() -> None:
     z = np.array([[1.0, -3.0], [0.0, 2.0]])
     np.testing.assert_allclose(fused(z, ["density", "flow"]), [np.arcsinh(1.0) / 2, np.arcsinh(2.0) / 2])
-    np.testing.assert_allclose(fused(z, ["arrow", "middle"]), [np.arcsinh(1.0) / 2, np.arcsinh(2.0) / 2])
+    np.testing.assert_allclose(fused(z, ["tasks", "tasks"]), [np.arcsinh(1.0) / 2, np.arcsinh(2.0) / 2])
     three = np.array([[1.0, 3.0, 2.0]])
     one_voice = (np.arcsinh(1.0) + np.arcsinh(3.0)) / 2
-    np.testing.assert_allclose(fused(three, ["continuity", "arrow", "flow"]), [(one_voice + np.arcsinh(2.0)) / 2])
+    np.testing.assert_allclose(fused(three, ["tasks", "tasks", "flow"]), [(one_voice + np.arcsinh(2.0)) / 2])
 
 
 def test_a_frames_values_are_those_of_its_highest_object(model: tuple[ObjectModel, np.ndarray, list[Boxes]]) -> None:
     m = model[0]
     z = np.random.default_rng(0).normal(size=(5, len(m.names)))
     assert m.normal is not None
-    tops = np.append(z.max(axis=0), fused(z, m.names).max())
+    tops = np.append(z.max(axis=0), fused(z, m.voices).max())
     np.testing.assert_allclose(m.frame_values(z), (tops - m.normal.centre_R) / m.normal.scale_R)
     assert m.frame_values(z[:0]).tolist() == [0.0] * (len(m.names) + 1)
 

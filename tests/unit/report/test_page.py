@@ -73,7 +73,10 @@ def video_of(name: str, truth: bool = True) -> VideoReport:
     event = Event(52, 68, 60, 2.08, 2.72, 2.4, 4.0, (10.0, 10.0, 20.0, 20.0), "density")
     return VideoReport(
         scores,
-        [EventPicture(event, image), EventPicture(replace(event, region=None, readout=HOSTILE, start_frame=0, end_frame=0))],
+        [
+            EventPicture(event, "looks odd", image),
+            EventPicture(replace(event, region=None, readout=HOSTILE, start_frame=0, end_frame=0), HOSTILE),
+        ],
         labels if truth else None,
         {f"random {name}": np.random.default_rng(1).random(120)} if truth else None,
         strip,

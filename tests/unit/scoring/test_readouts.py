@@ -1,4 +1,4 @@
-"""The contract of every readout, and which way each of them points."""
+"""Which way each readout points. What all of them keep is in tests/contract."""
 
 from __future__ import annotations
 
@@ -24,40 +24,6 @@ def config(name: str, *sets: str) -> Config:
 def windows(network: Network, images: np.ndarray) -> Windows:
     index = np.arange(B)[:, None] + np.arange(T)
     return Windows(network, torch.from_numpy(images), torch.from_numpy(index))
-
-
-@pytest.fixture(params=sorted(READOUTS))
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@torch.inference_mode()
-def test_contract(name: str) -> None:
-    cfg = config(name)
-    network = tiny_network(cfg)
-    (readout,) = build_readouts(cfg)
-    assert readout.name == name
-    for seed in range(3):
-        readout.observe(windows(network, square_frames(B + T, seed)))
-    readout.fit()
-
-    w = windows(network, square_frames(B + T, seed=5))
-    maps = readout.maps(w)
-    assert maps.shape == (B, len(readout.two_sided), *w.grid) and maps.dtype == torch.float32
-    assert torch.isfinite(maps).all()
-    values = readout.values(w, maps)
-    assert values is None or (values.shape == (B,) and torch.isfinite(values).all())
-    if not readout.local:
-        assert torch.equal(maps.amax(dim=(2, 3)), maps.amin(dim=(2, 3)))
-
-    one = Windows(network, w.frames_NHWC, w.index_BT[2:3])
-    torch.testing.assert_close(readout.maps(one)[0], maps[2], rtol=1e-3, atol=1e-4)
-
-    (loaded,) = build_readouts(cfg)
-    state = readout.state()
-    assert all(isinstance(v, np.ndarray) for v in state.values())
-    loaded.load(state)
-    torch.testing.assert_close(loaded.maps(windows(network, square_frames(B + T, seed=5))), maps)
 
 
 @pytest.mark.parametrize("name", ["density", "frame_density"])

@@ -121,15 +121,15 @@ def test_a_full_disk_is_one_clear_error_and_the_last_checkpoint_stays(
 @pytest.mark.parametrize("total", [7, 200, 5000])
 def test_the_history_is_thinned_and_ends_with_the_last_step(trainer: Any, total: int) -> None:
     told: list[tuple[str, int, int, dict[str, float]]] = []
-    r = Reporter("encoder", total, lambda *a: told.append(a))  # type: ignore[arg-type]
+    r = Reporter("encoder", total, lambda *a: told.append(a), {"arrow": 0.5})  # type: ignore[arg-type]
     for _ in range(total):
         trainer.global_step += 1
         r.on_train_batch_end(trainer, MODULE, None, None, 0)
-    assert len(told) == total and told[-1] == ("encoder", total, total, {"train/loss": 0.5})
+    assert len(told) == total and told[-1] == ("encoder", total, total, {"train/loss": 0.5, "chance/arrow": 0.5})
     assert 1 <= len(r.history) <= 201
     assert r.history[-1] == {"step": float(total), "train/loss": 0.5}
 
 
 def test_nobody_has_to_listen(trainer: Any) -> None:
     trainer.global_step = 1
-    Reporter("encoder", 1, None).on_train_batch_end(trainer, MODULE, None, None, 0)
+    Reporter("encoder", 1, None, {}).on_train_batch_end(trainer, MODULE, None, None, 0)
