@@ -191,7 +191,9 @@ def test_page_and_plain_values_hold_everything(tmp_path: Path) -> None:
     cs = found(video(tmp_path, "01", y.astype(float), y, events=(event(10, 19),), masks=masks, maps=maps))
     beside = {"motion (by row)": {"01": np.linspace(0, 1, N)}}
     j = run(cs, motion=beside, protocol=Protocol("per_video, unsmoothed", PEEKED))
-    html = render_page(page("A set <b>", cs, j, beside, {"density": "looks odd"}, 0.5, [("data set", "made up")], ["incomplete copy"]))
+    html = render_page(
+        page("A set <b>", cs, j, beside, {"density": "looks odd"}, 0.5, [("data set", "made up")], ["incomplete copy"])
+    )
     for text in ("A set &lt;b&gt;", "motion (by row)", "(peeked)", "incomplete copy", "2-8 %", "made up"):
         assert text in html
     plain = j.to_dict()
