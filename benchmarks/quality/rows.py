@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from normalcy.experiments.store import Measured
-from normalcy.files import append_line, read_lines, strange
+from normalcy.files import append_line, line_error, read_lines
 
 CELL, BESIDE, FAILED = "cell", "baselines", "failed"
 
@@ -139,7 +139,7 @@ def read(path: Path) -> Results:
         try:
             row = kinds[value.pop("kind")](value)
         except (KeyError, TypeError) as e:
-            raise strange(path, number, e) from e
+            raise line_error(path, number, e) from e
         found.add(row)
     return found
 

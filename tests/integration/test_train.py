@@ -150,10 +150,10 @@ def test_resume_with_other_settings_is_refused(normal: Path, tmp_path: Path) -> 
 
 
 def test_what_a_kill_left_in_the_middle_of_a_write_does_not_stop_the_next_training(normal: Path, tmp_path: Path) -> None:
-    left = tmp_path / "m" / "checkpoints" / ".saving-killed"
+    left = tmp_path / "m" / "checkpoints" / ".unfinished-killed"
     left.mkdir(parents=True)
     (left / "config.json").write_text("{")
-    (left.parent / "encoder.part").write_bytes(b"half")
+    (left.parent / ".unfinished-too").write_bytes(b"half")
     normalcy.train(normal, tmp_path / "m", preset="tiny", sets=TINY, device="cpu")
     assert not left.parent.exists()
     normalcy.load(tmp_path / "m")

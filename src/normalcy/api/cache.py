@@ -9,9 +9,10 @@ from pathlib import Path
 
 from normalcy.detection.cache import FOLDER
 from normalcy.errors import OutputError
+from normalcy.files import UNFINISHED
 from normalcy.video.cache import cache_root, cache_size, cached_videos, clear_cache
 
-_BOXES = re.compile(r"[0-9a-f]{32}\.npz|\.part-.+")
+_BOXES = re.compile(rf"[0-9a-f]{{32}}\.npz|{re.escape(UNFINISHED)}.+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from normalcy.files import check_writable
 from normalcy.versions import usable_cores, version
 
 EXTRAS = {
@@ -133,8 +133,7 @@ def _cache() -> Check:
     root = cache_root()
     there = next(p for p in (root, *root.absolute().parents) if p.exists())
     try:
-        with tempfile.NamedTemporaryFile(dir=there, prefix=".normalcy-doctor-"):
-            pass
+        check_writable(there)
     except OSError as e:
         return Check("cache", f"{root}: cannot be written: {e.strerror or e}", False, f"set {ENV_ROOT} to a folder of yours")
     free = shutil.disk_usage(there).free

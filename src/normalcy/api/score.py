@@ -8,6 +8,7 @@ from pathlib import Path
 from normalcy.api.levels import AnyModel, load_model
 from normalcy.api.score_video import Job, score_video
 from normalcy.errors import OutputError, SourceError
+from normalcy.files import check_writable
 from normalcy.nn.device import pick_device
 from normalcy.results.run_json import EVENTS, MAPS, OBJECTS, OVERLAY, SCORES, TIMELINE, finished, key
 from normalcy.results.scored import ScoredVideo, ScoreResult
@@ -98,10 +99,8 @@ def score_refs(
 
 def _writable(out: Path) -> None:
     """Say at once, and not after the first video, that nothing can be written here."""
-    probe = out / ".writable"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        check_writable(out)
     except OSError as e:
         raise OutputError(f"{out}: cannot write results here: {e.strerror or e}") from e

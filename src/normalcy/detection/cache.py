@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from normalcy.detection.base import Detector
 from normalcy.detection.boxes import Boxes, joined
 from normalcy.errors import OutputError
+from normalcy.files import replacing, sweep
 from normalcy.types import Frame
 from normalcy.video.cache import cache_root, fingerprint
 from normalcy.video.reader import FRAME_FOLDER_FPS, VideoReader
@@ -101,16 +100,10 @@ def _save(path: Path, found: list[Boxes]) -> None:
         arrays["probs"] = whole.probs_NK
     if whole.features_ND is not None:
         arrays["features"] = whole.features_ND
-    part: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as f:
-            part = Path(f.name)
+        sweep(path.parent)
+        with replacing(path) as part, part.open("xb") as f:
             np.savez_compressed(f, allow_pickle=False, **arrays)
-        part.replace(path)
     except OSError as e:
         raise OutputError(f"{path.parent}: cannot keep boxes: {e.strerror or e}; free space or set NORMALCY_CACHE_DIR") from e
-    finally:
-        if part is not None:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)

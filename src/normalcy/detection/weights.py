@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from normalcy.errors import OutputError, WeightsError
+from normalcy.files import replacing, sweep
 
 ENV_ROOT = "NORMALCY_WEIGHTS_DIR"
 TIMEOUT_S = 30.0
@@ -76,26 +75,20 @@ def download(name: str, root: Path | None = None, progress: Progress | None = No
     path = folder / what.url.rsplit("/", 1)[-1]
     if path.is_file() and _digest(path) == what.sha256:
         return path
-    part = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".part-", delete=False) as f:
-            part = Path(f.name)
-            got = _fetch(what, f.write, progress)
-        if got != what.sha256:
-            raise WeightsError(
-                f"{what.url}: what it sent has sha256 {got}, expected {what.sha256}; nothing was kept. {_by_hand(path)}"
-            )
-        part.chmod(0o644)
-        part.replace(path)
+        sweep(folder)
+        with replacing(path) as part:
+            with part.open("xb") as f:
+                got = _fetch(what, f.write, progress)
+            if got != what.sha256:
+                raise WeightsError(
+                    f"{what.url}: what it sent has sha256 {got}, expected {what.sha256}; nothing was kept. {_by_hand()}"
+                )
     except OSError as e:
         raise OutputError(
             f"{folder}: cannot keep downloaded weights: {e.strerror or e}; {ENV_ROOT} names another folder"
         ) from e
-    finally:
-        if part is not None:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
     return path
 
 
@@ -133,7 +126,7 @@ def _unreachable(what: Published, e: Exception) -> WeightsError:
     return WeightsError(f"{what.url}: cannot be downloaded: {reason}. {_by_hand()}")
 
 
-def _by_hand(path: Path | None = None) -> str:
+def _by_hand() -> str:
     return "You can fetch it by hand and give its path as objects.weights"
 
 

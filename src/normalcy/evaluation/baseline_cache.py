@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from normalcy.errors import OutputError
 from normalcy.evaluation.baselines import GLOBAL, INTERPOLATION, PICTURE, Scores
 from normalcy.evaluation.motion import Rows, change_scores, fit_rows
+from normalcy.files import replacing
 from normalcy.results.run_json import stamp
 from normalcy.types import Progress
 from normalcy.versions import version
@@ -68,8 +68,7 @@ def _kept(path: Path) -> NDArray[np.float64] | None:
 def _keep(path: Path, values: NDArray[np.float64]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as f:
+        with replacing(path) as part, part.open("xb") as f:
             np.save(f, values)
-        Path(f.name).replace(path)
     except OSError as e:
         raise OutputError(f"{path}: cannot be written: {e.strerror or e}") from e

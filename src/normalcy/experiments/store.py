@@ -16,7 +16,7 @@ from typing import Any
 
 from normalcy.config import Config
 from normalcy.data.base import Dataset
-from normalcy.files import append_line, read_lines, strange
+from normalcy.files import append_line, line_error, read_lines
 from normalcy.metrics.bysize import SizeMetrics
 from normalcy.metrics.table import ResultRow
 from normalcy.results.run_json import stamp
@@ -145,7 +145,7 @@ def read_outcomes(folder: Path) -> dict[str, Outcome]:
         try:
             outcome = Outcome.from_dict(value)
         except (KeyError, TypeError) as e:
-            raise strange(path, number, e) from e
+            raise line_error(path, number, e) from e
         found[outcome.fingerprint] = outcome
     return found
 

@@ -13,6 +13,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from normalcy.errors import OutputError
+from normalcy.files import replacing
 from normalcy.types import Progress
 
 
@@ -57,13 +58,11 @@ class Checkpoints(Callback):
             self._previous = None
 
     def _save(self, trainer: Trainer) -> None:
-        part = self.path.with_suffix(".part")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            trainer.save_checkpoint(part)
-            part.replace(self.path)
+            with replacing(self.path) as part:
+                trainer.save_checkpoint(part)
         except OSError as e:
-            part.unlink(missing_ok=True)
             raise OutputError(f"{self.path}: cannot write the checkpoint: {e.strerror or e}") from e
 
 

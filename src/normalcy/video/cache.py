@@ -11,9 +11,7 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import shutil
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -26,6 +24,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from normalcy.errors import OutputError, VideoError
+from normalcy.files import UNFINISHED, replacing, sweep
 from normalcy.types import VideoInfo
 from normalcy.video.reader import FRAME_FOLDER_FPS, VideoReader
 from normalcy.video.source import VideoRef, as_ref, list_pictures
@@ -37,9 +36,7 @@ _WHOLE = 256 * 2**20
 _MIB = 2**20
 _SAMPLES = 16
 _HEADER = 256
-_ABANDONED_S = 3600.0
 _KEY = re.compile(r"[0-9a-f]{32}")
-_UNFINISHED = ".writing-"
 
 Progress = Callable[[int, int | None], None]
 """Called with the frames done and the total, None where it is not known."""
@@ -91,19 +88,13 @@ def open_cache(
         return found
     try:
         base.mkdir(parents=True, exist_ok=True)
-        _sweep(base)
-        unfinished = base / f"{_UNFINISHED}{secrets.token_hex(8)}"
-        unfinished.mkdir()
+        sweep(base)
+        with replacing(base / key) as folder:
+            folder.mkdir()
+            with VideoReader(ref, size, fps) as reader:
+                _fill(folder, reader, progress)
     except OSError as e:
         raise _cannot_write(base, e) from e
-    try:
-        with VideoReader(ref, size, fps) as reader:
-            _fill(unfinished, reader, progress)
-        _publish(unfinished, base / key)
-    except OSError as e:
-        raise _cannot_write(base, e) from e
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     found = _load(base / key, ref, key)
     if found is None:
         raise OutputError(f"{base / key}: the frame cache was changed while it was written; run again")
@@ -203,28 +194,10 @@ def _npy_header(shape: tuple[int, ...]) -> bytes:
     return start + text.ljust(_HEADER - 11) + b"\n"
 
 
-def _publish(unfinished: Path, folder: Path) -> None:
-    try:
-        unfinished.replace(folder)
-    except OSError:
-        # Another process finished the same video first: its folder is as good as ours.
-        if not folder.is_dir():
-            raise
-
-
-def _sweep(base: Path) -> None:
-    """Remove what a killed process left: unfinished folders in which nothing was written for an hour."""
-    for folder in base.glob(f"{_UNFINISHED}*"):
-        with suppress(OSError):
-            newest = max(p.stat().st_mtime for p in (folder, *folder.iterdir()))
-            if time.time() - newest > _ABANDONED_S:
-                shutil.rmtree(folder, ignore_errors=True)
-
-
 def _entries(base: Path) -> list[Path]:
     if not base.is_dir():
         return []
-    return [p for p in base.iterdir() if p.is_dir() and (_KEY.fullmatch(p.name) or p.name.startswith(_UNFINISHED))]
+    return [p for p in base.iterdir() if p.is_dir() and (_KEY.fullmatch(p.name) or p.name.startswith(UNFINISHED))]
 
 
 def cached_videos(root: Path | str | None = None) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normalcy.errors import OutputError, UsageError
+from normalcy.files import put, remove, unfinished
 
 _TICKS = 90_000
 """Time stamps per second: exact for all usual frame rates."""
@@ -37,7 +37,7 @@ class VideoWriter:
         self._path, self._size, self._fps = Path(path), (w, h), fps
         self._last: int | None = None
         self._container: Any = None
-        self._temporary = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.tmp")
+        self._temporary = unfinished(self._path)
         try:
             self._temporary.open("xb").close()  # for the plain reason where the folder is missing or closed to us
             self._open()
@@ -97,7 +97,7 @@ class VideoWriter:
         try:
             container, self._container = self._container, None
             container.close()
-            self._temporary.replace(self._path)
+            put(self._temporary, self._path)
         except (av.FFmpegError, OSError) as e:
             self.discard()
             raise self._failed(e) from e
@@ -109,8 +109,7 @@ class VideoWriter:
             # The file is thrown away: that it cannot be finished does not matter.
             with suppress(av.FFmpegError, OSError, ValueError):
                 container.close()
-        with suppress(OSError):
-            self._temporary.unlink(missing_ok=True)
+        remove(self._temporary)
 
     def __enter__(self) -> Self:
         return self

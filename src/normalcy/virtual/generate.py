@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normalcy.errors import OutputError, UsageError
+from normalcy.files import write_bytes
 from normalcy.types import Box
 from normalcy.video.writer import VideoWriter
 from normalcy.virtual.actors import Actor, Stage
@@ -176,7 +176,7 @@ def write_dataset(
             "fps": fps,
             "kinds": {f"{i + 1:02d}": k for i, k in enumerate(kinds)},
         }
-        _replace(paths.scene, json.dumps(facts, indent=2).encode())
+        write_bytes(paths.scene, json.dumps(facts, indent=2).encode())
     except OSError as error:
         raise OutputError(f"{root}: cannot write the simulated data set ({error.strerror or error})") from error
     return paths
@@ -216,23 +216,12 @@ def _write_test_clip(
             tick()
     buffer = io.BytesIO()
     np.save(buffer, labels)
-    _replace(paths.labels[i], buffer.getvalue())
+    write_bytes(paths.labels[i], buffer.getvalue())
     buffer = io.BytesIO()
     np.savez_compressed(buffer, masks=masks)
-    _replace(paths.masks[i], buffer.getvalue())
+    write_bytes(paths.masks[i], buffer.getvalue())
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["track_id", "frame", "x1", "y1", "x2", "y2"])
     table.writerows((ident, k, *(int(v) for v in box)) for ident, k, *box in rows)
-    _replace(paths.tracks[i], text.getvalue().encode())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """The file appears whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_bytes(paths.tracks[i], text.getvalue().encode())

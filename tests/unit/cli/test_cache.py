@@ -39,7 +39,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         open_cache(video, size)
     (at / FOLDER).mkdir()
     (at / FOLDER / f"{'0' * 32}.npz").write_bytes(b"x" * 1000)
-    (at / FOLDER / ".part-old").write_bytes(b"x" * 10)
+    (at / FOLDER / ".unfinished-old").write_bytes(b"x" * 10)
     (at / FOLDER / "mine.npz").write_bytes(b"mine")
     (at / "mine.txt").write_bytes(b"mine")
     return at

@@ -207,7 +207,7 @@ def test_kill_half_way_then_again(root, video):
     done = subprocess.run([sys.executable, "-c", script, str(video), str(root)], check=False)
     assert done.returncode == -9
     (remains,) = root.iterdir()
-    assert remains.name.startswith(".writing-")
+    assert remains.name.startswith(".unfinished-")
     assert len(open_cache(video, None, root)) == 30
     assert remains.exists()  # might be another process at work: it is fresh
     old = time.time() - 7200
@@ -236,14 +236,12 @@ def test_two_processes_at_once(root, video):
     assert len(leftovers(root)) == 1
 
 
-def test_another_process_finished_first(root, video, monkeypatch):
+def test_another_process_finished_first(root, video):
     """The rename finds an entry that was not there at the start: it is taken, ours goes."""
 
     def overtaken(done, _):
         if done == 20:
-            with monkeypatch.context() as m:
-                m.setattr(cache.secrets, "token_hex", lambda n: "other")
-                open_cache(video, (32, 24), root)
+            open_cache(video, (32, 24), root)
 
     got = open_cache(video, (32, 24), root, progress=overtaken)
     assert len(got) == 30 and leftovers(root) == [got.key]
@@ -254,7 +252,7 @@ def test_size_and_clear(root, video):
     got = open_cache(video, (32, 24), root)
     (root / "mine.txt").write_text("not ours")
     (root / "folder").mkdir()
-    (root / ".writing-old").mkdir()
+    (root / ".unfinished-old").mkdir()
     assert cache_size(root) >= got.frames.nbytes
     assert cached_videos(root) == 1
     open_cache(video, None, root)
