@@ -41,7 +41,7 @@ class Scripted:
     def __init__(self, script: Sequence[Boxes]) -> None:
         self.script, self.pushed, self.next, self.ended = list(script), 0, 0, False
 
-    def reset(self, video: str = "", fps: float = 25.0) -> None:
+    def reset(self, video: str = "", fps: float = 25.0, every: int = 1) -> None:
         self.next, self.ended = 0, False
 
     def push(self, frame_HWC: np.ndarray) -> Boxes:

@@ -196,6 +196,9 @@ class ObjectsConfig(_Strict):
     )
     tiles: int = Field(1, ge=1, le=8, description="onnx: frames are also searched in so many tiles each way, for small objects")
     threads: int = Field(2, ge=1, le=256, description="onnx: threads")
+    boxes_fps: float | None = Field(
+        5.0, gt=0.0, le=240.0, description="Boxes are looked for so often in a second; null: in every frame"
+    )
     min_area: float = Field(16.0, ge=0.0, description="motion: smaller regions are left out, square pixels")
     motion_threshold: float = Field(
         4.0, gt=0.0, le=100.0, description="motion: how far a pixel leaves the background, in standard deviations of noise"

@@ -50,6 +50,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 ENV_PREFIX = "NORMALCY_"
+BEFORE: dict[str, Any] = {"objects": {"boxes_fps": None}}
+"""Settings that are younger than format 3 of the model folder, with what a model does that was stored without them."""
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,3 +160,8 @@ def parse_config(tree: Mapping[str, Any], origin: str = "config") -> Config:
         return Config.model_validate(tree)
     except ValidationError as e:
         raise _explain(e, origin) from e
+
+
+def stored_config(tree: Mapping[str, Any], origin: str) -> Config:
+    """The configuration in a model folder, also one written before some settings were there. Raises ConfigError."""
+    return parse_config(_merge(BEFORE, tree), origin)

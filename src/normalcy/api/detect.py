@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.detection.base import Detector, build_detector
+from normalcy.config import ObjectsConfig
+from normalcy.detection.base import Detector, build_detector, sample_step
 from normalcy.detection.boxes import NO_CLASS, Boxes
 from normalcy.detection.cache import boxes_of
 from normalcy.detection.classes import CLASSES
-from normalcy.detection.tracks import track
+from normalcy.detection.tracks import filled, track
 from normalcy.detection.weights import PUBLISHED, find_weights
 from normalcy.errors import OutputError, SourceError, UsageError
 from normalcy.files import write_bytes
@@ -27,7 +28,7 @@ from normalcy.report.boxes import draw_boxes
 from normalcy.types import Progress
 from normalcy.versions import version
 from normalcy.video.cache import fingerprint
-from normalcy.video.reader import VideoReader, probe
+from normalcy.video.reader import VideoReader, count_frames, probe
 from normalcy.video.source import Sources, VideoRef, find
 from normalcy.video.writer import VideoWriter
 
@@ -112,7 +113,7 @@ def detect(
     videos: list[DetectedVideo] = []
     for ref in refs:
         try:
-            videos.append(_detect_one(ref, finder, folder, overlay, force, progress))
+            videos.append(_detect_one(ref, finder, cfg, folder, overlay, force, progress))
         except SourceError as e:
             if single:
                 raise
@@ -136,13 +137,20 @@ def _record(folder: Path, name: str) -> Path:
 
 
 def _detect_one(
-    ref: VideoRef, finder: Detector, folder: Path, overlay: bool, force: bool, progress: Progress | None
+    ref: VideoRef,
+    finder: Detector,
+    cfg: ObjectsConfig,
+    folder: Path,
+    overlay: bool,
+    force: bool,
+    progress: Progress | None,
 ) -> DetectedVideo:
     started = time.perf_counter()
     table, film = folder / f"{ref.name}.csv", folder / f"{ref.name}.boxes.mp4"
     info = probe(ref)
-    finder.reset(ref.name, info.fps)
-    key = {"normalcy": version(), "detector": finder.key, "video": fingerprint(ref), "fps": info.fps}
+    every = 1 if cfg.detector == "file" else sample_step(info.fps, cfg)  # boxes that are there already cost nothing
+    finder.reset(ref.name, info.fps, every)
+    key = {"normalcy": version(), "detector": finder.key, "video": fingerprint(ref), "fps": info.fps, "every": every}
     if not force and (done := _finished(ref.name, folder, key, table, film if overlay else None)) is not None:
         return done
 
@@ -150,10 +158,19 @@ def _detect_one(
         if progress is not None and (done % REPORT_EVERY == 0 or done == total):
             progress(f"{stage} {ref.name}", done, total, {})
 
-    found = boxes_of(ref, finder, progress=lambda n, of: tell("detect", n, of))
-    tell("detect", len(found), len(found))
+    frames = 0
+
+    def count(done: int, total: int | None) -> None:
+        nonlocal frames
+        frames = done
+        tell("detect", done, total)
+
+    sampled = boxes_of(ref, finder, progress=count, every=every)
+    frames = frames or count_frames(ref)  # the boxes were in the cache
+    tell("detect", frames, frames)
     seconds = time.perf_counter() - started
-    ids, tracks = track(found, info.fps)
+    own, tracks = track(sampled, info.fps / every)
+    found, ids = filled(sampled, own, every, frames)
     _record(folder, ref.name).unlink(missing_ok=True)
     write_bytes(table, _csv(found, ids))
     if overlay:

@@ -15,7 +15,8 @@ from normalcy.detection.boxes import Boxes
 class Detector(Protocol):
     """Frames of one video in, boxes out. It never sees a later frame, and may remember earlier ones.
 
-    Use: ``reset`` before each video, ``push`` for every frame in order, ``finish`` after the last.
+    Use: ``reset`` before each video, ``push`` for its frames in order (all of them, or frames 0, every, 2 every, ...),
+    ``finish`` after the last.
     """
 
     name: str
@@ -26,12 +27,15 @@ class Detector(Protocol):
         """Everything that the boxes of the video named in ``reset`` depend on, beside its frames: weights, settings, file."""
         ...
 
-    def reset(self, video: str = "", fps: float = 25.0) -> None:
-        """Forget the video before. video: name of the next one (for boxes from files); fps: its frames per second."""
+    def reset(self, video: str = "", fps: float = 25.0, every: int = 1) -> None:
+        """Forget the video before. video: name of the next one (for boxes from files); fps: its frames per second.
+
+        every: only each so many-th frame is going to be pushed.
+        """
         ...
 
     def push(self, frame_HWC: NDArray[np.uint8]) -> Boxes:
-        """The boxes of the next frame, (H, W, 3) uint8 RGB, in its pixels."""
+        """The boxes of the next frame that is looked at, (H, W, 3) uint8 RGB, in its pixels."""
         ...
 
     def finish(self) -> None:
@@ -72,6 +76,11 @@ DETECTORS: dict[str, Callable[[ObjectsConfig, bool], Detector]] = {
     "both": _both,
     "file": _file,
 }
+
+
+def sample_step(fps: float, cfg: ObjectsConfig) -> int:
+    """Every how many-th frame of a video is looked at for boxes. fps: its frames per second."""
+    return 1 if cfg.boxes_fps is None else max(1, round(fps / cfg.boxes_fps))
 
 
 def build_detector(cfg: ObjectsConfig, features: bool = False) -> Detector:

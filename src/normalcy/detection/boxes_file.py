@@ -49,14 +49,14 @@ class GivenBoxes:
         self._path: Path | None = None
         self._table = BoxTable(np.zeros(0, np.int64), Boxes.none())
         self._digest = ""
-        self._next = 0
+        self._next, self._every = 0, 1
 
     @property
     def key(self) -> str:
         """Digest of the file of the video that reset() named."""
         return f"file {self._digest}"
 
-    def reset(self, video: str = "", fps: float = 25.0) -> None:
+    def reset(self, video: str = "", fps: float = 25.0, every: int = 1) -> None:
         """Read the boxes of the video of that name. Raises DataError naming the file and line."""
         self._path = self._find(video)
         try:
@@ -65,7 +65,7 @@ class GivenBoxes:
             raise DataError(f"{self._path}: cannot be read: {e.strerror or e}") from e
         self._digest = hashlib.sha256(data).hexdigest()
         self._table = read_boxes(self._path, data)
-        self._next = 0
+        self._next, self._every = 0, every
 
     def _find(self, video: str) -> Path:
         if self._where.is_file():
@@ -80,14 +80,15 @@ class GivenBoxes:
     def push(self, frame_HWC: NDArray[np.uint8]) -> Boxes:
         """See :class:`normalcy.detection.base.Detector`. Boxes are cut to the picture."""
         h, w = frame_HWC.shape[:2]
-        self._next += 1
-        return self._table.at(self._next - 1).within(w, h)
+        self._next += self._every
+        return self._table.at(self._next - self._every).within(w, h)
 
     def finish(self) -> None:
         """Raises DataError where the file goes on after the video's last frame: it belongs to another video."""
         last = int(self._table.frame_N[-1]) if len(self._table.frame_N) else -1
         if last >= self._next:
-            raise DataError(f"{self._path}: has boxes up to frame {last}, but the video ends with frame {self._next - 1}")
+            end = "" if self._every == 1 else " at the latest"
+            raise DataError(f"{self._path}: has boxes up to frame {last}, but the video ends with frame {self._next - 1}{end}")
 
 
 def read_boxes(path: Path, data: bytes) -> BoxTable:

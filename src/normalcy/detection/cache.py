@@ -35,42 +35,56 @@ def boxes_of(
     progress: Progress | None = None,
     fps: float = FRAME_FOLDER_FPS,
     name: str = "",
+    every: int = 1,
 ) -> list[Boxes]:
-    """The boxes of every frame, in pixels of the source video, first frame to last.
+    """The boxes of frames 0, every, 2 every, ... to the last, in pixels of the source video.
 
-    source: a video, read from the cache where the same detector has seen the same content; or frames, which are not cached
-    (then ``name`` and ``fps`` are what the detector is told). root: of the cache, as in :mod:`normalcy.video.cache`. fps: for
-    folders of frames. Raises what VideoReader and the detector raise; OutputError where the cache cannot be written.
+    Pushing the same frames to the detector oneself gives the same boxes, to the bit: a file is no more than its frames.
+
+    Args:
+        source: A video, read from the cache where the same detector has seen the same frames of the same content; or frames,
+            which are not cached.
+        detector: It is reset.
+        root: Of the cache, as in :mod:`normalcy.video.cache`.
+        progress: Told of all frames, looked at or not.
+        fps: Of a folder of frames, or of the frames given.
+        name: Of the frames given, for the detector.
+        every: See :func:`normalcy.detection.base.sample_step`.
+
+    Raises:
+        SourceError, VideoError: The video cannot be read. DataError, WeightsError: From the detector.
+        OutputError: The cache cannot be written.
     """
     if not isinstance(source, VideoRef | Path | str):
-        return _detect(source, detector, name, fps, None, progress)
+        detector.reset(name, fps, every)
+        return _detect(source, detector, every, None, progress)
     ref = as_ref(source)
     with VideoReader(ref, fps=fps) as reader:
-        detector.reset(ref.name, reader.info.fps)
-        path = cache_root(root) / FOLDER / f"{_key(ref, detector, reader.info.fps)}.npz"
+        detector.reset(ref.name, reader.info.fps, every)
+        path = cache_root(root) / FOLDER / f"{_key(ref, detector, reader.info.fps, every)}.npz"
         found = _load(path)
         if found is None:
-            found = _detect(reader, detector, ref.name, reader.info.fps, reader.info.frames, progress)
+            found = _detect(reader, detector, every, reader.info.frames, progress)
             _save(path, found)
     return found
 
 
 def _detect(
-    frames: Iterable[Frame], detector: Detector, name: str, fps: float, total: int | None, progress: Progress | None
+    frames: Iterable[Frame], detector: Detector, every: int, total: int | None, progress: Progress | None
 ) -> list[Boxes]:
-    detector.reset(name, fps)
     found: list[Boxes] = []
-    for frame in frames:
-        found.append(detector.push(frame.image))
+    for n, frame in enumerate(frames):
+        if n % every == 0:
+            found.append(detector.push(frame.image))
         if progress is not None:
-            progress(len(found), total)
+            progress(n + 1, total)
     detector.finish()
     return found
 
 
-def _key(ref: VideoRef, detector: Detector, fps: float) -> str:
-    marks = json.dumps([FORMAT, fingerprint(ref), detector.key, round(fps, 3)])
-    return hashlib.sha256(marks.encode()).hexdigest()[:32]
+def _key(ref: VideoRef, detector: Detector, fps: float, every: int) -> str:
+    marks = [FORMAT, fingerprint(ref), detector.key, round(fps, 3), *([every] if every > 1 else [])]
+    return hashlib.sha256(json.dumps(marks).encode()).hexdigest()[:32]
 
 
 def _load(path: Path) -> list[Boxes] | None:

@@ -56,9 +56,9 @@ class MotionDetector:
         settings = (self._cfg.min_area, self._cfg.motion_threshold)
         return f"motion {VERSION} opencv {cv2.__version__} area, threshold {settings} {rule}"
 
-    def reset(self, video: str = "", fps: float = 25.0) -> None:
+    def reset(self, video: str = "", fps: float = 25.0, every: int = 1) -> None:
         """See :class:`normalcy.detection.base.Detector`."""
-        self._fps = fps
+        self._fps = fps / every
         self._before: Image | None = None
 
     def finish(self) -> None:

@@ -7,13 +7,13 @@ IoU. The best known packaged trackers (norfair, trackers) would bring an older N
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from normalcy.detection.boxes import Boxes, Floats, iou
+from normalcy.detection.boxes import Boxes, Floats, iou, joined
 
 NEAR = 3.0
 """A small fast thing may not overlap its last place at all: boxes are compared enlarged to so many times their size."""
@@ -147,6 +147,38 @@ def track(boxes: Sequence[Boxes], fps: float = 25.0) -> tuple[list[NDArray[np.in
     """(track id of each box per frame, the tracks by id) of one video's boxes."""
     tracker = Tracker(fps)
     return [tracker.push(b) for b in boxes], tracker.tracks
+
+
+def filled(
+    boxes: Sequence[Boxes], ids: Sequence[NDArray[np.int64]], every: int, frames: int
+) -> tuple[list[Boxes], list[NDArray[np.int64]]]:
+    """(boxes, their tracks) of each of a video's frames, from those of frames 0, every, 2 every, ...
+
+    Between two sightings of a track its box lies on the line between them; score and class are the nearer one's, the earlier
+    one's in the middle. Before the first and after the last it stays for half of ``every``. Features are left out.
+    """
+    if every == 1:
+        return list(boxes), list(ids)
+    seen: dict[int, list[tuple[int, int]]] = {}
+    for n, own in enumerate(ids):
+        for row, track in enumerate(own.tolist()):
+            seen.setdefault(track, []).append((n, row))
+    rows: list[list[tuple[int, Floats, int, int]]] = [[] for _ in range(frames)]  # of each frame (track, box, sample, row)
+    for track, sightings in sorted(seen.items()):
+        at = np.array([n * every for n, _ in sightings])
+        known = np.stack([boxes[n].xyxy_N4[row] for n, row in sightings])
+        first, last = max(at[0] - (every - 1) // 2, 0), min(at[-1] + every // 2, frames - 1)
+        for frame in range(first, last + 1):
+            xyxy = np.array([np.interp(frame, at, known[:, k]) for k in range(4)], np.float32)
+            rows[frame].append((track, xyxy, *sightings[int(np.abs(at - frame).argmin())]))
+    return [_gathered(r, boxes) for r in rows], [np.array([t for t, *_ in r], np.int64) for r in rows]
+
+
+def _gathered(rows: Sequence[tuple[int, Floats, int, int]], boxes: Sequence[Boxes]) -> Boxes:
+    """Boxes where a frame's tracks are, each like the sighting that is named by sample and row."""
+    like = [boxes[n].select(np.array([row])) for _, _, n, row in rows]
+    moved = (replace(b, xyxy_N4=row[1][None], features_ND=None) for b, row in zip(like, rows, strict=True))
+    return joined(Boxes.none(), *moved)
 
 
 def along(boxes: Sequence[Boxes], ids: Sequence[NDArray[np.int64]], middle: int) -> Floats:

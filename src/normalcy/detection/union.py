@@ -32,10 +32,10 @@ class MergedDetector:
         """Of both, and of the rule."""
         return f"both ({self._first.key}) ({self._second.key}) covered {COVERED} scene {SCENE} same {SAME}"
 
-    def reset(self, video: str = "", fps: float = 25.0) -> None:
+    def reset(self, video: str = "", fps: float = 25.0, every: int = 1) -> None:
         """Both start anew."""
-        self._first.reset(video, fps)
-        self._second.reset(video, fps)
+        self._first.reset(video, fps, every)
+        self._second.reset(video, fps, every)
 
     def push(self, frame_HWC: NDArray[np.uint8]) -> Boxes:
         """See :class:`normalcy.detection.base.Detector`."""

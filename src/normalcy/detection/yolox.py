@@ -127,7 +127,7 @@ class YoloxDetector:
         described = " features" if self.has_features else ""
         return f"onnx {self._digest} score {c.min_score} nms {c.nms} side {c.short_side} tiles {c.tiles}{described}"
 
-    def reset(self, video: str = "", fps: float = 25.0) -> None:
+    def reset(self, video: str = "", fps: float = 25.0, every: int = 1) -> None:
         """Nothing is remembered from frame to frame."""
 
     def finish(self) -> None:

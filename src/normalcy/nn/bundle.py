@@ -27,7 +27,7 @@ from normalcy.config import Config
 from normalcy.errors import ConfigError, ModelError
 from normalcy.files import write_files
 from normalcy.nn.build import Network
-from normalcy.presets import parse_config
+from normalcy.presets import stored_config
 
 FORMAT = 3
 CLASS = "normalcy-model"
@@ -133,7 +133,7 @@ def load_bundle(folder: str | Path, device: str | torch.device = "cpu") -> Bundl
                 f"{folder / name}: damaged, or not written together with {CONFIG}; copy the whole folder again or train anew"
             )
     try:
-        config = parse_config(head["config"], str(folder / CONFIG))
+        config = stored_config(head["config"], str(folder / CONFIG))
     except ConfigError as e:
         raise ModelError(f"{e}; written by Normalcy {head.get('normalcy_version', 'unknown')}, this is {_version()}") from e
     network = _network(config, _tensors(folder / MODEL, blobs[MODEL]), folder / MODEL)

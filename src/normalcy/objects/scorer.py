@@ -33,7 +33,7 @@ class Replay:
     def __init__(self, boxes: Sequence[Boxes]) -> None:
         self._boxes, self._next = boxes, 0
 
-    def reset(self, video: str = "", fps: float = 25.0) -> None:
+    def reset(self, video: str = "", fps: float = 25.0, every: int = 1) -> None:
         self._next = 0
 
     def push(self, frame_HWC: NDArray[np.uint8]) -> Boxes:

@@ -33,7 +33,12 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 def test_a_table_per_video_that_follows_the_square(videos: Path, tmp_path: Path) -> None:
     told: list[tuple[str, int, int | None]] = []
-    result = normalcy.detect(videos, tmp_path / "out", progress=lambda stage, n, of, _: told.append((stage, n, of)))
+    result = normalcy.detect(
+        videos,
+        tmp_path / "out",
+        sets=["objects.boxes_fps=null"],
+        progress=lambda stage, n, of, _: told.append((stage, n, of)),
+    )
     assert [v.name for v in result.videos] == ["01", "02"] and not result.failed and result.detector == "motion"
     assert ("detect 01", 24, 24) in told
     for v in result.videos:
@@ -43,6 +48,14 @@ def test_a_table_per_video_that_follows_the_square(videos: Path, tmp_path: Path)
         assert v.empty == 24 - len({r["frame"] for r in table})
         longest = max(sum(r["track"] == t for r in table) for t in {r["track"] for r in table})
         assert longest >= 12, "the square is one object for at least half of the time"
+
+
+def test_frames_between_those_looked_at_have_boxes_too(videos: Path, tmp_path: Path) -> None:
+    write_video(tmp_path / "long.mp4", moving_square_video(60, 96, 128, 0), lossless=True)
+    for _ in range(2):  # the second time the boxes come from the cache
+        (v,) = normalcy.detect(tmp_path / "long.mp4", tmp_path / "out", sets=["objects.boxes_fps=8.3"], force=True).videos
+        frames = {int(r["frame"]) for r in rows(v.table)}
+        assert v.frames == 60 and any(set(range(k, k + 7)) <= frames for k in range(50)), "every third frame is looked at"
 
 
 def test_what_it_wrote_is_read_again_to_the_bit(videos: Path, tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ import pytest
 
 from fakes import moving_square_video, numbered_frames, write_video
 from normalcy.config import ObjectsConfig
-from normalcy.detection.base import build_detector
+from normalcy.detection.base import build_detector, sample_step
 from normalcy.detection.boxes import Boxes
 from normalcy.detection.cache import FOLDER, boxes_of
 from normalcy.errors import DataError, OutputError, VideoError
 from normalcy.types import Frame
+from normalcy.video.reader import VideoReader
 from objects_help import Scripted, boxes
 
 SCRIPT = [Boxes.none(), boxes((1, 2, 3, 4), (5, 6, 7, 8), score=(0.25, 1.0), label=(0, -1)), Boxes.none(), boxes((0, 0, 9, 9))]
@@ -108,3 +109,30 @@ def test_motion_through_a_file_equals_pushing_frames(tmp_path: Path) -> None:
     whole = boxes_of(tmp_path / "m.mp4", detector, tmp_path / "cache")
     assert sum(map(len, whole)) > 10
     assert same(boxes_of(tmp_path / "m.mp4", detector, tmp_path / "cache"), whole)
+
+
+def test_sampled_from_a_file_and_pushed_by_hand_are_the_same(tmp_path: Path) -> None:
+    images = moving_square_video(23, 64, 96)
+    write_video(tmp_path / "m.mp4", images, lossless=True)
+    detector = build_detector(ObjectsConfig(detector="motion"))
+    told: list[int] = []
+    whole = boxes_of(tmp_path / "m.mp4", detector, tmp_path / "cache", every=3, progress=lambda done, total: told.append(done))
+    assert len(whole) == 8 and sum(map(len, whole)) > 3 and told[-1] == 23
+    detector.reset("m", 25.0, 3)
+    with VideoReader(tmp_path / "m.mp4") as reader:
+        pushed = [detector.push(f.image) for f in reader if f.index % 3 == 0]
+    assert same(pushed, whole)
+    assert same(boxes_of(tmp_path / "m.mp4", detector, tmp_path / "cache", every=3), whole)
+    assert len(boxes_of(tmp_path / "m.mp4", detector, tmp_path / "cache")) == 23, "all frames are another entry"
+
+
+def test_boxes_from_a_file_are_those_of_the_frames_looked_at(video: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("frame,x1,y1,x2,y2,score\n" + "".join(f"{k},{k + 1},1,9,9,0.5\n" for k in range(4)))
+    detector = build_detector(ObjectsConfig(detector="file", boxes=str(tmp_path)))
+    assert [b.xyxy_N4[0, 0] for b in boxes_of(video, detector, tmp_path / "cache", every=3)] == [1, 4]
+
+
+def test_how_often_a_video_is_looked_at() -> None:
+    five, all_frames = ObjectsConfig(boxes_fps=5.0), ObjectsConfig(boxes_fps=None)
+    assert [sample_step(fps, five) for fps in (30.0, 25.0, 10.0, 7.0, 5.0, 1.0)] == [6, 5, 2, 1, 1, 1]
+    assert sample_step(25.0, all_frames) == 1

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from normalcy.detection.boxes import Boxes
-from normalcy.detection.tracks import Track, Tracker, track
+from normalcy.detection.tracks import Track, Tracker, filled, track
 from objects_help import boxes
 
 
@@ -104,3 +104,22 @@ def test_boxes_between_sightings_lie_on_the_line() -> None:
     got = t.boxes_at([1, 2, 3, 6, 7])
     assert np.isnan(got[[0, 4]]).all()
     assert got[1].tolist() == [0, 0, 10, 10] and got[2] == pytest.approx([2, 1, 12, 13.5]) and got[3].tolist() == [8, 4, 18, 24]
+
+
+def test_frames_between_samples_have_boxes_along_their_tracks() -> None:
+    """One walks on, one is there once, one is missed once: every 4th of 12 frames was looked at."""
+    walker = [(10 + 8 * k, 10, 20 + 8 * k, 40) for k in range(3)]
+    once, missed = (200, 10, 210, 40), [(100, 10, 110, 40), (100, 10, 110, 40)]
+    samples = [boxes(walker[0], missed[0], label=(0, 2)), boxes(once, walker[1]), boxes(walker[2], missed[1], label=(0, 2))]
+    ids = [np.array([1, 2]), np.array([3, 1]), np.array([1, 2])]
+    found, own = filled(samples, ids, 4, 12)
+    assert [i.tolist() for i in own] == [[1, 2]] * 3 + [[1, 2, 3]] * 4 + [[1, 2]] * 4 + [[]]
+    assert [b.xyxy_N4[0, 0] for b in found[:11]] == [10, 12, 14, 16, 18, 20, 22, 24, 26, 26, 26]
+    assert [b.xyxy_N4[1].tolist() for b in found[:11]] == [list(missed[0])] * 11
+    assert [b.label_N[0] for b in found[:11]] == [0, 0, 0, -1, -1, -1, -1, 0, 0, 0, 0], "the class of the nearer sighting"
+
+
+def test_with_every_frame_looked_at_nothing_is_filled() -> None:
+    samples, ids = [boxes((0, 0, 1, 1)), Boxes.none()], [np.array([1]), np.zeros(0, np.int64)]
+    found, own = filled(samples, ids, 1, 2)
+    assert found == samples and own == ids

@@ -198,3 +198,11 @@ def test_a_network_that_does_not_fit_its_configuration(key: str, reason: str, tm
 
 def test_format_is_the_documented_one() -> None:
     assert bundle.FORMAT == 3 and bundle.CLASS == "normalcy-model"
+
+
+def test_a_setting_younger_than_the_model_is_as_it_was_then(tmp_path: Path) -> None:
+    _save(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())["config"]
+    del config["objects"]["boxes_fps"]
+    _edit(tmp_path, {"config": config})
+    assert load_bundle(tmp_path).config.objects.boxes_fps is None
