@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from normalcy.config import Config
+from normalcy.config import DECIDES, deciding, fields, mark, values
 from normalcy.presets import PRESETS, known_keys, load_config
 
 PAGE = Path(__file__).with_name("configuration.md")
@@ -31,17 +29,6 @@ SECTIONS = {
     "objects": "objects: where objects are, and their crops",
     "alarm": "alarm: from scores to events",
 }
-
-
-def fields(model: type[BaseModel] = Config, prefix: str = "") -> dict[str, FieldInfo]:
-    """Dotted key -> field of every setting, branches left out, in definition order."""
-    out: dict[str, FieldInfo] = {}
-    for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            out |= fields(field.annotation, f"{prefix}{name}.")
-        else:
-            out[prefix + name] = field
-    return out
 
 
 def spell(value: Any) -> str:
@@ -79,34 +66,35 @@ def kind(annotation: Any) -> str:
 
 
 def settings_tables() -> str:
-    """One table per branch of the tree: default, range and meaning of every setting."""
+    """One table per branch of the tree: default, range, what it decides, and meaning of every setting."""
     known = fields()
     assert set(known) <= set(known_keys())
     out: list[str] = []
     for branch, title in SECTIONS.items():
-        out += [f"### {title}", "", "| setting | default | range | meaning |", "|---|---|---|---|"]
+        out += [f"### {title}", "", "| setting | default | range | decides | meaning |", "|---|---|---|---|---|"]
         for key, field in known.items():
             if key.rpartition(".")[0] == branch:
-                meaning = field.description or ""
-                out.append(f"| `{key}` | `{spell(field.default)}` | {admitted(field)} | {meaning.replace('|', '/')} |")
+                meaning, decides = (field.description or "").replace("|", "/"), mark(field, "decides")
+                out.append(f"| `{key}` | `{spell(field.default)}` | {admitted(field)} | {decides} | {meaning} |")
         out.append("")
     return "\n".join(out).strip()
 
 
-def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested mapping with dotted keys."""
-    out: dict[str, Any] = {}
-    for k, v in tree.items():
-        out |= flat(v, f"{prefix}{k}.") if isinstance(v, Mapping) else {prefix + k: v}
-    return out
+def decides_table() -> str:
+    """What a setting can decide, and which do; those that the networks depend on are all the others."""
+    out = ["| decides | that is | settings |", "|---|---|---|"]
+    for kind, words in DECIDES.items():
+        named = "all others" if kind == "network" else ", ".join(f"`{k}`" for k in deciding(kind))
+        out.append(f"| {kind} | {words} | {named} |")
+    return "\n".join(out)
 
 
 def preset_table() -> str:
     """Every setting that is not the same in all presets."""
-    values = {name: flat(load_config(name, environ={}).model_dump(mode="json")) for name in PRESETS}
-    out = [f"| setting | {' | '.join(f'`{n}`' for n in values)} |", "|---" * (len(values) + 1) + "|"]
+    presets = {name: values(load_config(name, environ={})) for name in PRESETS}
+    out = [f"| setting | {' | '.join(f'`{n}`' for n in presets)} |", "|---" * (len(presets) + 1) + "|"]
     for key in fields():
-        cells = [spell(v[key]) for v in values.values()]
+        cells = [spell(v[key]) for v in presets.values()]
         if key != "preset" and len(set(cells)) > 1:
             out.append(f"| `{key}` | {' | '.join(cells)} |")
     return "\n".join(out)
@@ -114,7 +102,7 @@ def preset_table() -> str:
 
 def with_tables(page: str) -> str:
     """The page with its tables made anew; all that stands outside the markers stays."""
-    for name, table in {"presets": preset_table(), "settings": settings_tables()}.items():
+    for name, table in {"presets": preset_table(), "decides": decides_table(), "settings": settings_tables()}.items():
         start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         page = re.sub(f"{start}.*?{end}", lambda _, t=f"{start}\n{table}\n{end}": t, page, flags=re.S)
     return page

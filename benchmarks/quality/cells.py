@@ -18,7 +18,7 @@ import torch
 from normalcy.api.benchmark import split_counts, test_ref
 from normalcy.api.levels import train_level
 from normalcy.api.score import load, score_refs
-from normalcy.config import Config
+from normalcy.config import Config, values
 from normalcy.data.base import Dataset, some
 from normalcy.errors import ConfigError, DataError, MetricError
 from normalcy.evaluation.baseline_cache import raw_motion
@@ -45,8 +45,6 @@ MODEL, FACTS = "model", "network.json"
 """In a cell's folder: the model, and what its network cost and learned."""
 STAGES = ("encoder", "decoder")
 """Stages of fit() that train networks."""
-AFTER_NETWORK = ("scoring", "alarm")
-"""Sections of the configuration that come after the networks."""
 READOUT = "readout "
 RESAMPLES = 1000
 """Draws of the bootstrap intervals over videos."""
@@ -187,10 +185,10 @@ class _Keeper:
 
 def _network_key(job: Job, device: str) -> str:
     """Digest of what decides the trained network: settings, training videos, code, and where it is computed."""
-    tree = {k: v for k, v in what_decides(job.cfg).items() if k not in AFTER_NETWORK}
+    settings = values(job.cfg, "network", "place")
     videos = [[v.name, *(stamp(v.ref)[k] for k in ("files", "bytes"))] for v in job.data.train]
     code = source.network_code(objects=job.cfg.level != "frame")
-    return _digest([job.dataset, tree, videos, code, str(pick_device(device)), version("torch")])
+    return _digest([job.dataset, settings, videos, code, str(pick_device(device)), version("torch")])
 
 
 def _beside_key(job: Job, protocol: Protocol) -> str:

@@ -1,15 +1,52 @@
-"""The whole configuration as one strict tree. Every field has a range and says what it means; its default is the preset cpu.
+"""The whole configuration as one strict tree. Defaults are those of the preset cpu.
 
+Every field has a range, and says what it means and what it decides, from which follows when it may change.
 How a configuration comes about, from presets, files and flags, is normalcy.presets.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from collections.abc import Callable
+from functools import cache, reduce
+from operator import getitem
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
 
 Weight = Annotated[float, Field(ge=0.0, le=1.0)]
+Decides = Literal["network", "calibration", "score", "place", "speed", "run"]
+DECIDES: dict[Decides, str] = {
+    "network": "what the networks learn; train anew to change it",
+    "calibration": "what counts as normal; train anew to change it",
+    "score": "what is made of a trained model's values; may change when a model scores",
+    "place": "where files lie on this machine; may change when a model scores",
+    "speed": "no number, only how fast it goes; may change when a model scores",
+    "run": "no number, only how a training is run",
+}
+"""What a field can decide. Everything that depends on it is derived: see deciding() and values()."""
+WHEN_SCORING: tuple[Decides, ...] = ("score", "place", "speed")
+"""What may change when a trained model scores."""
+
+
+def _setting(decides: Decides, **marks: str) -> Callable[..., Any]:
+    """pydantic's Field for a setting that decides this: its default, what it means, and its range."""
+
+    def field(default: Any, meaning: str, **limits: Any) -> Any:
+        return Field(default, description=meaning, json_schema_extra={"decides": decides, **marks}, **limits)
+
+    return field
+
+
+network, calibration, score = _setting("network"), _setting("calibration"), _setting("score")
+place, speed, run = _setting("place"), _setting("speed"), _setting("run")
+task, object_task = _setting("network", task="any"), _setting("network", task="object")
+
+
+def mark(field: FieldInfo, name: str) -> str | None:
+    """What a field is marked with under ``decides`` or ``task``."""
+    extra = field.json_schema_extra
+    return str(extra[name]) if isinstance(extra, dict) and name in extra else None
 
 
 class _Strict(BaseModel):
@@ -19,11 +56,11 @@ class _Strict(BaseModel):
 class InputConfig(_Strict):
     """How a decoded frame becomes network input."""
 
-    short_side: int | None = Field(160, ge=16, le=2048, description="Resize so that the shorter side has this many pixels")
-    size: tuple[int, int] | None = Field(None, description="Exact (width, height) instead of short_side; changes the aspect")
-    multiple: int = Field(8, ge=1, le=64, description="Both sides are rounded to a multiple of this (the encoder's stride)")
-    channels: Literal["rgb", "grey_diff", "rgb_diff"] = Field(
-        "grey_diff", description="rgb: pixels in [0,1]; *_diff: pixels beside 2 x the difference to the frame before"
+    short_side: int | None = network(160, "Resize so that the shorter side has this many pixels", ge=16, le=2048)
+    size: tuple[int, int] | None = network(None, "Exact (width, height) instead of short_side; changes the aspect")
+    multiple: int = network(8, "Both sides are rounded to a multiple of this (the encoder's stride)", ge=1, le=64)
+    channels: Literal["rgb", "grey_diff", "rgb_diff"] = network(
+        "grey_diff", "rgb: pixels in [0,1]; *_diff: pixels beside 2 x the difference to the frame before"
     )
 
     @model_validator(mode="after")
@@ -41,107 +78,100 @@ class InputConfig(_Strict):
 class ClipConfig(_Strict):
     """Clips (3.2 of the paper)."""
 
-    length: int = Field(5, ge=3, le=64, description="T, frames of a continuous clip")
-    fps: float | None = Field(
-        5.0,
-        gt=0.0,
-        le=240.0,
-        description="Frames per second of a clip: each video's step follows from its own rate; null = step",
+    length: int = network(5, "T, frames of a continuous clip", ge=3, le=64)
+    fps: float | None = network(
+        5.0, "Frames per second of a clip: each video's step follows from its own rate; null = step", gt=0.0, le=240.0
     )
-    step: int = Field(1, ge=1, le=32, description="Source frames between two frames of a clip, where fps is null")
-    match_lengths: bool = Field(
-        True, description="Crop V_c to the T-1 frames of V_d, so that length cannot give continuity away; paper: false"
+    step: int = network(1, "Source frames between two frames of a clip, where fps is null", ge=1, le=32)
+    match_lengths: bool = network(
+        True, "Crop V_c to the T-1 frames of V_d, so that length cannot give continuity away; paper: false"
     )
-    short: Literal["error", "repeat"] = Field(
-        "error", description="A video shorter than a clip: an error, or its last frame repeated"
-    )
+    short: Literal["error", "repeat"] = score("error", "A video shorter than a clip: an error, or its last frame repeated")
 
 
 class EncoderConfig(_Strict):
     """F."""
 
-    name: Literal["light", "i3d"] = Field("light", description="light trains on two CPU cores; i3d is the paper's")
-    width: int = Field(16, ge=4, le=128, description="light: channels of the first layer")
-    endpoint: str = Field("Mixed_5c", description="i3d: last layer that is run")
-    weights: str | None = Field(None, description="i3d: path of Kinetics-400 weights (.safetensors)")
-    frozen: bool = Field(False, description="Keep the encoder as it is and train the heads alone")
+    name: Literal["light", "i3d"] = network("light", "light trains on two CPU cores; i3d is the paper's")
+    width: int = network(16, "light: channels of the first layer", ge=4, le=128)
+    endpoint: str = network("Mixed_5c", "i3d: last layer that is run")
+    weights: str | None = network(None, "i3d: path of Kinetics-400 weights (.safetensors)")
+    frozen: bool = network(False, "Keep the encoder as it is and train the heads alone")
 
 
 class HeadsConfig(_Strict):
     """P1, P2, P3."""
 
-    projection: int = Field(128, ge=4, le=2048, description="Dimensions of P3's output")
-    hidden: int = Field(128, ge=0, le=4096, description="Hidden units of each head; 0 = one linear layer")
-    keep_time: bool = Field(True, description="P2 keeps the time axis instead of the paper's pooling over time")
-    classes: int = Field(80, ge=1, le=10_000, description="Class scores of the detector, for the distillation task")
+    projection: int = network(128, "Dimensions of P3's output", ge=4, le=2048)
+    hidden: int = network(128, "Hidden units of each head; 0 = one linear layer", ge=0, le=4096)
+    keep_time: bool = network(True, "P2 keeps the time axis instead of the paper's pooling over time")
+    classes: int = network(80, "Class scores of the detector, for the distillation task", ge=1, le=10_000)
 
 
 class TasksConfig(_Strict):
     """The joint loss, equation 8. A weight of 0 switches the task off."""
 
-    continuity: Weight = Field(1.0, description="w1, continuity judgment (CJ), eq. 1")
-    localisation: Weight = Field(1.0, description="w2, discontinuity localisation (DL), eq. 2")
-    estimation: Weight = Field(1.0, description="w3, missing frame estimation (MFE), eq. 3-7")
-    frame_prediction: Weight = Field(0.0, description="Frame prediction baseline (FP of Table 2): intensity + gradient loss")
-    arrow: Weight = Field(0.0, description="Arrow of time [11], at object level: is the clip played backward?")
-    irregularity: Weight = Field(0.0, description="Motion irregularity [11], at object level: do frames lie at uneven steps?")
-    middle: Weight = Field(0.0, description="Middle frame of the object [11], painted from the features of the others")
-    distillation: Weight = Field(0.0, description="The detector's class scores [11], told from the object's middle frame")
-    continuity_of: Literal["clip", "pair"] = Field(
+    continuity: Weight = task(1.0, "w1, continuity judgment (CJ), eq. 1")
+    localisation: Weight = task(1.0, "w2, discontinuity localisation (DL), eq. 2")
+    estimation: Weight = task(1.0, "w3, missing frame estimation (MFE), eq. 3-7")
+    frame_prediction: Weight = task(0.0, "Frame prediction baseline (FP of Table 2): intensity + gradient loss")
+    arrow: Weight = object_task(0.0, "Arrow of time [11], at object level: is the clip played backward?")
+    irregularity: Weight = object_task(0.0, "Motion irregularity [11], at object level: do frames lie at uneven steps?")
+    middle: Weight = object_task(0.0, "Middle frame of the object [11], painted from the features of the others")
+    distillation: Weight = object_task(0.0, "The detector's class scores [11], told from the object's middle frame")
+    continuity_of: Literal["clip", "pair"] = network(
         "pair",
-        description="pair: continuity is judged of two frames, with a gap between them or none, where only how far things "
+        "pair: continuity is judged of two frames, with a gap between them or none, where only how far things "
         "moved can tell; clip: of whole clips, as in the paper",
     )
-    widest_gap: int = Field(
-        4,
-        ge=2,
-        le=64,
-        description="pair: frames from the first to the second at most (below T); 2 = one is missing, the paper's",
+    widest_gap: int = network(
+        4, "pair: frames from the first to the second at most (below T); 2 = one is missing, the paper's", ge=2, le=64
     )
-    omega: Weight = Field(0.5, description="Motion (triplet) against appearance (contrastive) in eq. 3")
-    gamma: float = Field(0.5, gt=0.0, le=2.0, description="Margin of the triplet term; the paper gives none")
-    tau: float = Field(0.1, gt=0.0, le=10.0, description="Temperature of the contrastive term")
+    omega: Weight = network(0.5, "Motion (triplet) against appearance (contrastive) in eq. 3")
+    gamma: float = network(0.5, "Margin of the triplet term; the paper gives none", gt=0.0, le=2.0)
+    tau: float = network(0.1, "Temperature of the contrastive term", gt=0.0, le=10.0)
 
     @model_validator(mode="after")
     def _any(self) -> TasksConfig:
-        if not any(v for k, v in self if k not in ("continuity_of", "widest_gap", "omega", "gamma", "tau")):
+        if not any(getattr(self, n) for n in TASKS):
             raise ValueError("every task is switched off; give at least one a weight above 0")
         return self
 
 
-OBJECT_TASKS = ("arrow", "irregularity", "middle", "distillation")
+TASKS = tuple(k for k, f in TasksConfig.model_fields.items() if mark(f, "task"))
+"""The weights of tasks."""
+OBJECT_TASKS = tuple(k for k, f in TasksConfig.model_fields.items() if mark(f, "task") == "object")
 """Tasks of the multi-task backbone [11] (Georgescu et al., CVPR 2021), which are about clips of objects."""
 
 
 class TrainConfig(_Strict):
     """Optimisation of the encoder and the heads."""
 
-    steps: int = Field(300, ge=1, le=10_000_000, description="Optimiser steps")
-    batch: int = Field(12, ge=2, le=4096, description="Clip pairs per step; at object level see objects.batch")
-    crop: int | None = Field(96, ge=16, le=1024, description="Side of the square crops in resized pixels; null = whole frame")
-    dense: bool = Field(
-        True,
-        description="Continuity and localisation are judged at every moving place of a frame; false: once per crop (the paper)",
+    steps: int = network(300, "Optimiser steps", ge=1, le=10_000_000)
+    batch: int = network(12, "Clip pairs per step; at object level see objects.batch", ge=2, le=4096)
+    crop: int | None = network(96, "Side of the square crops in resized pixels; null = whole frame", ge=16, le=1024)
+    dense: bool = network(
+        True, "Continuity and localisation are judged at every moving place of a frame; false: once per crop (the paper)"
     )
-    lr: float = Field(3e-3, gt=0.0, le=1.0, description="Peak learning rate of AdamW, decayed by a cosine to 0")
-    warmup: Weight = Field(0.1, description="Share of the steps over which the learning rate rises first")
-    weight_decay: float = Field(0.01, ge=0.0, le=1.0, description="Weight decay of AdamW")
-    clip_norm: float = Field(5.0, gt=0.0, description="Gradient norm is clipped to this")
-    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: measured at the start, the faster one")
-    checkpoint_s: float = Field(30.0, gt=0.0, description="Seconds between checkpoints; a kill loses at most this much")
-    holdout: float = Field(0.2, gt=0.0, lt=0.9, description="Share of the normal video kept for validation and calibration")
-    workers: int = Field(0, ge=0, le=64, description="Loader processes; 0 = in the training process")
-    threads: int | None = Field(None, ge=1, le=256, description="Torch threads; null = all cores")
+    lr: float = network(3e-3, "Peak learning rate of AdamW, decayed by a cosine to 0", gt=0.0, le=1.0)
+    warmup: Weight = network(0.1, "Share of the steps over which the learning rate rises first")
+    weight_decay: float = network(0.01, "Weight decay of AdamW", ge=0.0, le=1.0)
+    clip_norm: float = network(5.0, "Gradient norm is clipped to this", gt=0.0)
+    precision: Literal["auto", "fp32", "bf16"] = network("auto", "auto: measured at the start, the faster one")
+    checkpoint_s: float = run(30.0, "Seconds between checkpoints; a kill loses at most this much", gt=0.0)
+    holdout: float = network(0.2, "Share of the normal video kept for validation and calibration", gt=0.0, lt=0.9)
+    workers: int = run(0, "Loader processes; 0 = in the training process", ge=0, le=64)
+    threads: int | None = run(None, "Torch threads; null = all cores", ge=1, le=256)
 
 
 class DecoderConfig(_Strict):
     """Stage 2: the decoder that the psnr readout needs."""
 
-    steps: int = Field(0, ge=0, le=10_000_000, description="Optimiser steps; 0 = no decoder, no psnr readout")
-    batch: int = Field(8, ge=1, le=4096, description="Clips per step")
-    lr: float = Field(1e-3, gt=0.0, le=1.0, description="Peak learning rate of AdamW, decayed by a cosine to 0")
-    width: int = Field(32, ge=4, le=1024, description="Channels of the widest decoder layer")
-    freeze_encoder: bool = Field(True, description="Train the decoder alone")
+    steps: int = network(0, "Optimiser steps; 0 = no decoder, no psnr readout", ge=0, le=10_000_000)
+    batch: int = network(8, "Clips per step", ge=1, le=4096)
+    lr: float = network(1e-3, "Peak learning rate of AdamW, decayed by a cosine to 0", gt=0.0, le=1.0)
+    width: int = network(32, "Channels of the widest decoder layer", ge=4, le=1024)
+    freeze_encoder: bool = network(True, "Train the decoder alone")
 
 
 ReadoutName = Literal["psnr", "feature", "proxy", "density", "frame_density", "continuity", "motion", "velocity"]
@@ -150,26 +180,24 @@ ReadoutName = Literal["psnr", "feature", "proxy", "density", "frame_density", "c
 class ScoringConfig(_Strict):
     """From features to a score for every frame."""
 
-    readouts: tuple[ReadoutName, ...] = Field(
-        ("density", "frame_density", "velocity"),
-        min_length=1,
-        description="What the score is made of; see docs/method.md",
+    readouts: tuple[ReadoutName, ...] = calibration(
+        ("density", "frame_density", "velocity"), "What the score is made of; see docs/method.md", min_length=1
     )
-    density_of: Literal["clip", "pair"] = Field(
-        "pair", description="Densities are about the features of a window's two middle frames (pair), or of all of it (clip)"
+    density_of: Literal["clip", "pair"] = calibration(
+        "pair", "Densities are about the features of a window's two middle frames (pair), or of all of it (clip)"
     )
-    stride: int = Field(1, ge=1, le=64, description="Clip frames between two scored windows")
-    batch: int = Field(8, ge=1, le=512, description="Windows per forward pass; 1 for the lowest delay")
-    bands: int = Field(8, ge=1, le=64, description="Bands of image rows that normal statistics are kept for; 1 = whole frame")
-    columns: int = Field(1, ge=1, le=64, description="Zones that each band is divided into, for a fixed camera; 1 = rows alone")
-    lanes: int = Field(16, ge=1, le=64, description="velocity: columns of zones that velocities are counted in; 1 = rows alone")
-    top: float = Field(0.01, gt=0.0, le=1.0, description="Share of a map's places whose mean is the window's value")
-    normalise: Literal["train", "per_video"] = Field(
-        "train", description="train: normal training video (default); per_video: min-max over each test video (the paper's)"
+    stride: int = score(1, "Clip frames between two scored windows", ge=1, le=64)
+    batch: int = speed(8, "Windows per forward pass; 1 for the lowest delay", ge=1, le=512)
+    bands: int = calibration(8, "Bands of image rows that normal statistics are kept for; 1 = whole frame", ge=1, le=64)
+    columns: int = calibration(1, "Zones that each band is divided into, for a fixed camera; 1 = rows alone", ge=1, le=64)
+    lanes: int = calibration(16, "velocity: columns of zones that velocities are counted in; 1 = rows alone", ge=1, le=64)
+    top: float = calibration(0.01, "Share of a map's places whose mean is the window's value", gt=0.0, le=1.0)
+    normalise: Literal["train", "per_video"] = score(
+        "train", "train: normal training video (default); per_video: min-max over each test video (the paper's)"
     )
-    smoothing: Literal["none", "gaussian", "ema"] = Field("gaussian", description="gaussian is centred, ema causal")
-    sigma_s: float = Field(0.7, ge=0.0, le=60.0, description="Width of the smoothing in seconds")
-    precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16 is faster and changes scores slightly")
+    smoothing: Literal["none", "gaussian", "ema"] = score("gaussian", "gaussian is centred, ema causal")
+    sigma_s: float = score(0.7, "Width of the smoothing in seconds", ge=0.0, le=60.0)
+    precision: Literal["fp32", "bf16"] = score("fp32", "bf16 is faster and changes scores slightly")
 
 
 ObjectReadoutName = Literal[
@@ -182,66 +210,61 @@ OBJECT_READOUTS: tuple[ObjectReadoutName, ...] = get_args(ObjectReadoutName)
 class ObjectsConfig(_Strict):
     """Where the objects are, and their crops. Used where something works on objects instead of whole frames."""
 
-    detector: Literal["motion", "onnx", "both", "file"] = Field(
-        "motion", description="motion: what moves, no weights; onnx: a YOLOX model; both: their union; file: boxes of your own"
+    detector: Literal["motion", "onnx", "both", "file"] = network(
+        "motion", "motion: what moves, no weights; onnx: a YOLOX model; both: their union; file: boxes of your own"
     )
-    weights: str | None = Field(
-        None, description="onnx, both: path of a YOLOX-layout .onnx file, or yolox_nano (downloaded once)"
+    weights: str | None = place(None, "onnx, both: path of a YOLOX-layout .onnx file, or yolox_nano (downloaded once)")
+    boxes: str | None = place(None, "file: folder of NAME.csv or NAME.npz per video, or one such file")
+    min_score: Weight = network(0.25, "onnx, both: boxes that the model is less sure of are left out")
+    nms: Weight = network(0.5, "onnx, both: of boxes that overlap by more (IoU) the surest stays")
+    short_side: int = network(
+        480, "onnx: frames are enlarged or shrunk to this short side, if the model takes any size", ge=64, le=4096
     )
-    boxes: str | None = Field(None, description="file: folder of NAME.csv or NAME.npz per video, or one such file")
-    min_score: Weight = Field(0.25, description="onnx, both: boxes that the model is less sure of are left out")
-    nms: Weight = Field(0.5, description="onnx, both: of boxes that overlap by more (IoU) the surest stays")
-    short_side: int = Field(
-        480, ge=64, le=4096, description="onnx: frames are enlarged or shrunk to this short side, if the model takes any size"
+    tiles: int = network(1, "onnx: frames are also searched in so many tiles each way, for small objects", ge=1, le=8)
+    threads: int = speed(2, "onnx: threads", ge=1, le=256)
+    boxes_fps: float | None = network(5.0, "Boxes are looked for so often in a second; null: in every frame", gt=0.0, le=240.0)
+    min_area: float = network(16.0, "motion: smaller regions are left out, square pixels", ge=0.0)
+    motion_threshold: float = network(
+        4.0, "motion: how far a pixel leaves the background, in standard deviations of noise", gt=0.0, le=100.0
     )
-    tiles: int = Field(1, ge=1, le=8, description="onnx: frames are also searched in so many tiles each way, for small objects")
-    threads: int = Field(2, ge=1, le=256, description="onnx: threads")
-    boxes_fps: float | None = Field(
-        5.0, gt=0.0, le=240.0, description="Boxes are looked for so often in a second; null: in every frame"
-    )
-    min_area: float = Field(16.0, ge=0.0, description="motion: smaller regions are left out, square pixels")
-    motion_threshold: float = Field(
-        4.0, gt=0.0, le=100.0, description="motion: how far a pixel leaves the background, in standard deviations of noise"
-    )
-    side: int = Field(32, ge=16, le=512, description="Side of an object's crop in pixels")
-    batch: int = Field(64, ge=2, le=4096, description="Pairs of tubes per training step")
-    margin: float = Field(0.2, ge=0.0, le=4.0, description="Share of a box's size that a crop shows beyond it, in all")
-    tracked: bool = Field(False, description="Crops follow the object's track; false: they stay where its box is")
-    resolution: int = Field(360, ge=32, le=4096, description="Crops are cut from frames shrunk to at most this short side")
-    fps: float | None = Field(
+    side: int = network(32, "Side of an object's crop in pixels", ge=16, le=512)
+    batch: int = network(64, "Pairs of tubes per training step", ge=2, le=4096)
+    margin: float = network(0.2, "Share of a box's size that a crop shows beyond it, in all", ge=0.0, le=4.0)
+    tracked: bool = network(False, "Crops follow the object's track; false: they stay where its box is")
+    resolution: int = network(360, "Crops are cut from frames shrunk to at most this short side", ge=32, le=4096)
+    fps: float | None = network(
         10.0,
+        "Frames per second of an object's clip, whose box has to hold the object all the while; null, or clip.fps "
+        "null: as clip has it",
         gt=0.0,
         le=240.0,
-        description="Frames per second of an object's clip, whose box has to hold the object all the while; null, or clip.fps "
-        "null: as clip has it",
     )
-    stride: int = Field(2, ge=1, le=64, description="Clip frames between two frames whose objects are scored")
-    memory_s: float = Field(
-        0.0, ge=0.0, le=60.0, description="Time constant in seconds that an object's values are averaged with along its track"
+    stride: int = calibration(2, "Clip frames between two frames whose objects are scored", ge=1, le=64)
+    memory_s: float = calibration(
+        0.0, "Time constant in seconds that an object's values are averaged with along its track", ge=0.0, le=60.0
     )
-    sizes: int = Field(3, ge=1, le=16, description="Size classes of objects, beside scoring.bands, that normal is kept for")
-    readouts: tuple[ObjectReadoutName, ...] | None = Field(
-        None, min_length=1, description="What an object's score is made of; null: every task that is on, density and flow"
+    sizes: int = calibration(3, "Size classes of objects, beside scoring.bands, that normal is kept for", ge=1, le=16)
+    readouts: tuple[ObjectReadoutName, ...] | None = calibration(
+        None, "What an object's score is made of; null: every task that is on, density and flow", min_length=1
     )
 
 
 class AlarmConfig(_Strict):
     """When a run of high scores becomes an event."""
 
-    budget_per_hour: float = Field(1.0, gt=0.0, le=3600.0, description="False alarms per hour that the user accepts")
-    release: Weight = Field(0.8, description="An event ends when the score falls below this share of the threshold")
-    min_s: float = Field(0.2, ge=0.0, le=3600.0, description="Shorter events are dropped")
-    merge_s: float = Field(1.0, ge=0.0, le=3600.0, description="Events closer than this are one")
+    budget_per_hour: float = score(1.0, "False alarms per hour that the user accepts", gt=0.0, le=3600.0)
+    release: Weight = score(0.8, "An event ends when the score falls below this share of the threshold")
+    min_s: float = score(0.2, "Shorter events are dropped", ge=0.0, le=3600.0)
+    merge_s: float = score(1.0, "Events closer than this are one", ge=0.0, le=3600.0)
 
 
 class Config(_Strict):
     """Everything that decides what a model is and how it scores. Stored in the model folder."""
 
-    preset: str = Field("cpu", description="The preset this configuration started from")
-    seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything random")
-    level: Literal["frame", "object", "both"] = Field(
-        "frame",
-        description="What is looked at: places of the frame, the objects in it, or both, fused; see docs/object-level.md",
+    preset: str = run("cpu", "The preset this configuration started from")
+    seed: int = network(0, "Seed of everything random", ge=0, lt=2**31)
+    level: Literal["frame", "object", "both"] = network(
+        "frame", "What is looked at: places of the frame, the objects in it, or both, fused; see docs/object-level.md"
     )
     input: InputConfig = InputConfig()
     clip: ClipConfig = ClipConfig()
@@ -282,3 +305,31 @@ class Config(_Strict):
         if self.tasks.distillation and self.objects.detector == "motion":
             raise ValueError("tasks.distillation needs a detector with class scores: objects.detector=onnx, both or file")
         return self
+
+
+@cache
+def fields() -> dict[str, FieldInfo]:
+    """Dotted key -> field of every setting, branches left out, in definition order."""
+
+    def leaves(model: type[BaseModel], prefix: str) -> dict[str, FieldInfo]:
+        out: dict[str, FieldInfo] = {}
+        for name, field in model.model_fields.items():
+            branch = field.annotation
+            if isinstance(branch, type) and issubclass(branch, BaseModel):
+                out |= leaves(branch, f"{prefix}{name}.")
+            else:
+                out[prefix + name] = field
+        return out
+
+    return leaves(Config, "")
+
+
+def deciding(*kinds: Decides) -> tuple[str, ...]:
+    """Dotted keys of the settings that decide one of these, in definition order. One without a mark counts as ``network``."""
+    return tuple(k for k, f in fields().items() if (mark(f, "decides") or "network") in kinds)
+
+
+def values(cfg: Config, *kinds: Decides) -> dict[str, Any]:
+    """Dotted key -> plain value of the settings that decide one of these; of all settings if none is named."""
+    tree = cfg.model_dump(mode="json")
+    return {k: reduce(getitem, k.split("."), tree) for k in (deciding(*kinds) if kinds else fields())}

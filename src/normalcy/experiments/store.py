@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from normalcy.config import Config
+from normalcy.config import Config, values
 from normalcy.data.base import Dataset
 from normalcy.files import append_line, line_error, read_lines
 from normalcy.metrics.bysize import SizeMetrics
@@ -124,12 +124,8 @@ def fingerprint(cfg: Config, data: Dataset) -> str:
 
 
 def what_decides(cfg: Config) -> dict[str, Any]:
-    """The configuration without the settings that change speed alone, and without the name of its preset."""
-    tree = cfg.model_dump(mode="json")
-    for part, name in (("train", "checkpoint_s"), ("train", "workers"), ("train", "threads"), ("scoring", "batch")):
-        del tree[part][name]
-    del tree["preset"]
-    return tree
+    """Dotted key -> value of every setting that decides a number: not those of speed alone, nor the name of the preset."""
+    return values(cfg, "network", "calibration", "score", "place")
 
 
 def _size(ref: VideoRef) -> list[int]:

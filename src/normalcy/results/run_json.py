@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from normalcy.config import Config
+from normalcy.config import Config, values
 from normalcy.errors import VideoError
 from normalcy.results.scored import ScoredVideo, event_from_dict
 from normalcy.scoring.model import Model
@@ -29,17 +29,8 @@ PRODUCTS = (SCORES, EVENTS, TIMELINE, OBJECTS, MAPS, OVERLAY)
 
 
 def key(model: Model) -> dict[str, Any]:
-    """What decides the numbers besides the video itself. The batch size does not, so it may change freely."""
-    cfg = model.cfg
-    where = {"objects": cfg.objects.model_dump(mode="json")} if cfg.level != "frame" else {}
-    return {
-        **where,
-        "normalcy": version(),
-        "model": model.hash,
-        "scoring": {k: v for k, v in cfg.scoring.model_dump(mode="json").items() if k != "batch"},
-        "alarm": cfg.alarm.model_dump(mode="json"),
-        "short": cfg.clip.short,
-    }
+    """What decides the numbers besides the video itself: the model, and the settings that may change when it scores."""
+    return {"normalcy": version(), "model": model.hash, "settings": values(model.cfg, "score", "place")}
 
 
 def stamp(ref: VideoRef) -> dict[str, Any]:

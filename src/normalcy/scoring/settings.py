@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from normalcy.config import Config, ScoringConfig
+from normalcy.config import WHEN_SCORING, Config, deciding, values
 from normalcy.errors import ConfigError
 from normalcy.presets import override_config
 from normalcy.scoring.model import Model
 from normalcy.scoring.threshold import Threshold
 
 M = TypeVar("M", bound=Model)
-FITTED = frozenset(("readouts", "density_of", "bands", "columns", "lanes", "top"))
-"""Fields of ``scoring`` that the model's calibration depends on."""
-FREE = tuple(f"scoring.{k}" for k in ScoringConfig.model_fields if k not in FITTED)
-PLACES = ("objects.weights", "objects.boxes", "objects.threads")
-"""Where the detector's files are on this machine, and how it runs: what it finds in them is the model's affair no less."""
+FREE = deciding(*WHEN_SCORING)
+"""Settings that may change when a model scores."""
 
 
 def with_settings(model: M, config: str | Path | None, sets: Sequence[str]) -> M:
@@ -27,28 +24,20 @@ def with_settings(model: M, config: str | Path | None, sets: Sequence[str]) -> M
     Raises ConfigError for an unknown key, and for a setting that only training can change.
     """
     cfg = override_config(model.cfg, config, sets)
-    free = (*FREE, *PLACES, "clip.short")
-    fixed = [k for k in changed(model.cfg, cfg) if k not in free and not k.startswith("alarm.")]
+    fixed = [k for k in changed(model.cfg, cfg) if k not in FREE]
     if fixed:
-        was = _leaves(model.cfg.model_dump(mode="json"))
+        was = values(model.cfg)
         raise ConfigError(
             f"{', '.join(f'{k} (is {was[k]!r})' for k in fixed)}: part of what the model learned; train anew to change it. "
-            f"Scoring can change {', '.join((*FREE, *PLACES))}, alarm.* and clip.short"
+            f"Scoring can change {', '.join(FREE)}"
         )
     return model.with_config(cfg)
 
 
 def changed(a: Config, b: Config) -> list[str]:
     """Dotted keys whose values differ."""
-    x, y = _leaves(a.model_dump(mode="json")), _leaves(b.model_dump(mode="json"))
+    x, y = values(a), values(b)
     return [k for k in x if x[k] != y[k]]
-
-
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for k, v in tree.items():
-        out |= _leaves(v, f"{prefix}{k}.") if isinstance(v, Mapping) else {prefix + k: v}
-    return out
 
 
 @dataclass(frozen=True, slots=True)
