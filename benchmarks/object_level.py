@@ -13,6 +13,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,10 @@ from normalcy.detection.boxes import Boxes
 from normalcy.nn.build import Network
 from normalcy.objects.flow import measure
 from normalcy.objects.model import ObjectModel
-from normalcy.objects.scorer import ObjectScorer
 from normalcy.objects.statistics import Seen
 from normalcy.objects.tubes import cut
 from normalcy.presets import load_config
-from normalcy.types import Frame
+from normalcy.types import Frame, VideoInfo
 from normalcy.virtual.generate import Scenario
 
 W, H, FPS = 320, 240, 10.0
@@ -95,7 +95,7 @@ def measured(model: ObjectModel, images: np.ndarray, count: int) -> dict[str, fl
         before = so_far
 
     def push() -> None:
-        scorer = ObjectScorer(model, W, H, FPS, maps=True, boxes=found)
+        scorer = model.scorer(VideoInfo("drifting", Path("drifting"), W, H, FPS, len(images)), maps=True, boxes=found)
         for i, image in enumerate(images):
             scorer.push(Frame(i, i / FPS, image))
         scorer.finish()

@@ -25,7 +25,7 @@ import normalcy
 from normalcy.clips.sampling import step_at
 from normalcy.errors import DataError, UsageError
 from normalcy.nn.inputs import to_pixels
-from normalcy.scoring.model import FrameModel
+from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.statistics import top_mean
 from normalcy.video.cache import open_cache
 from normalcy.video.reader import probe, working_size

@@ -32,8 +32,7 @@ from normalcy.config import Config
 from normalcy.data.sampler import ClipSampler
 from normalcy.nn.build import Network, channels_last
 from normalcy.presets import load_config
-from normalcy.scoring.model import FrameModel
-from normalcy.scoring.scorer import Scorer
+from normalcy.scoring.frame_model import FrameModel
 from normalcy.training.dataset import Feed
 from normalcy.training.modules import ProxyTask
 from normalcy.types import Piece
@@ -87,7 +86,9 @@ def random_model(cfg: Config, video: Path) -> FrameModel:
     model = FrameModel(cfg, Network(cfg))
     places = sliding(len(frames), cfg.clip.length, step, max(1, len(frames) // 16))
     few = [places[i : i + 2] for i in range(0, len(places), 2)]  # at a time: fitting must not be what takes the most memory
-    model.fit_density(model.windows(frames, p) for p in few)
+    for p in few:
+        model.observe(model.windows(frames, p))
+    model.fit()
     model.calibrate(model.windows(frames, p) for p in few)
     return model
 
@@ -102,7 +103,7 @@ def with_precision(model: FrameModel, precision: str) -> FrameModel:
 def score(model: FrameModel, video: Path, count: int | None = None) -> NDArray[np.float64]:
     """(N,) scores of a video or its first frames: read, resized and scored as ``normalcy score`` does."""
     info = probe(video)
-    scorer = Scorer(model, info.width, info.height, info.fps)
+    scorer = model.scorer(info)
     scores: list[float] = []
     with VideoReader(video, scorer.size) as reader:
         for frame in itertools.islice(reader, count):
@@ -228,7 +229,9 @@ def load(folder: str | None, video: Path) -> FrameModel:
         return random_model(load_config("cpu", environ={}), video)
     import normalcy
 
-    return normalcy.load(folder, device="cpu")
+    model = normalcy.load(folder, device="cpu")
+    assert isinstance(model, FrameModel)
+    return model
 
 
 def simulate(path: Path, frames: int) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,9 +13,9 @@ from normalcy.clips.sampling import sliding
 from normalcy.config import Config
 from normalcy.nn.build import Network
 from normalcy.presets import load_config
-from normalcy.scoring.model import FrameModel
+from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.windows import Windows
-from normalcy.types import Frame
+from normalcy.types import Frame, VideoInfo
 
 SIZE = (64, 48)
 """(width, height) of the made-up video; tiny works at this very size with short_side 48."""
@@ -39,6 +40,10 @@ def square_frames(n: int, seed: int = 0, speed: float = 2.0) -> np.ndarray:
     return moving_square_video(n, SIZE[1], SIZE[0], seed=seed, speed=speed)
 
 
+def video_info(size: tuple[int, int] = SIZE, fps: float = 25.0, name: str = "made-up") -> VideoInfo:
+    return VideoInfo(name, Path(name), *size, fps, None)
+
+
 def stream(images: np.ndarray, fps: float = 25.0) -> list[Frame]:
     return [Frame(i, i / fps, image) for i, image in enumerate(images)]
 
@@ -52,7 +57,9 @@ def fitted_model(cfg: Config, images: np.ndarray | None = None, seed: int = 0) -
     """A model calibrated on made-up normal video."""
     images = square_frames(60) if images is None else images
     model = FrameModel(cfg, tiny_network(cfg, seed))
-    model.fit_density(windows_of(model, images))
+    for w in windows_of(model, images):
+        model.observe(w)
+    model.fit()
     model.calibrate(windows_of(model, images))
     return model
 

@@ -13,11 +13,11 @@ from made_models import square_frames, tiny_config, tiny_network
 from normalcy.config import OBJECT_READOUTS, Config, ReadoutName
 from normalcy.nn.build import Network
 from normalcy.nn.tasks import TASKS
-from normalcy.objects.both_levels import FusedModel
+from normalcy.objects.both_levels import BothModel
 from normalcy.objects.model import ObjectModel, build_readout
 from normalcy.objects.readouts import ObjectClips
 from normalcy.presets import load_config
-from normalcy.scoring.model import FrameModel
+from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.readouts import PLAIN, READOUTS, VOICE_WORDS, Readout, build_readouts
 from normalcy.scoring.windows import Windows
 from objects_help import boxes
@@ -81,7 +81,7 @@ def test_maps_and_values(fitted: tuple[Readout, Network]) -> None:
         maps = readout.maps(w)
         assert maps.shape == (B, len(readout.two_sided), *w.grid) and maps.dtype == torch.float32
         assert torch.isfinite(maps).all()
-        values = readout.values(w, maps)
+        values = readout.values(maps)
         assert values is None or (values.shape == (B,) and torch.isfinite(values).all())
         one = Windows(network, w.frames_NHWC, w.index_BT[2:3])
         torch.testing.assert_close(readout.maps(one)[0], maps[2], rtol=1e-3, atol=1e-4)
@@ -148,7 +148,7 @@ def test_a_model_of_any_level_has_words_for_every_name_that_an_event_may_carry()
     frames = FrameModel(of_frames, tiny_network(of_frames))
     of_objects = tiny_config("level=object")
     objects = ObjectModel(of_objects, tiny_network(of_objects))
-    for model in (frames, objects, FusedModel(frames, objects)):
+    for model in (frames, objects, BothModel(frames, objects)):
         assert list(model.words) == model.names
         assert all(plain_words(text) for text in model.words.values())
 

@@ -14,19 +14,20 @@ import pytest
 
 import normalcy
 from normalcy.api import levels
-from normalcy.api.levels import FusedModel, frame_part, load_model, open_scorer
+from normalcy.api.levels import frame_part, load_model, open_scorer
 from normalcy.cli import exits
 from normalcy.cli.commands import app
+from normalcy.clips.sampling import step_at
 from normalcy.errors import ConfigError, ModelError, UsageError
 from normalcy.nn.build import Network
+from normalcy.objects import both_levels
+from normalcy.objects.both_levels import BothModel
 from normalcy.objects.folds import Looked, ObjectFolds
 from normalcy.objects.model import Looks, ObjectModel
-from normalcy.objects.scorer import ObjectScorer
 from normalcy.presets import load_config
 from normalcy.results.objects_csv import read_objects
-from normalcy.scoring.model import FrameModel
+from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.normal_video import Material
-from normalcy.scoring.scorer import Scorer
 from normalcy.scoring.threshold import Threshold
 from normalcy.scoring.windows import Windows
 from normalcy.types import Piece
@@ -133,10 +134,9 @@ def test_pushed_frames_give_the_scores_of_the_file(
 
 def test_clips_of_objects_have_their_own_rate(both: Path) -> None:
     model = load_model(both)
-    assert isinstance(model, FusedModel)
+    assert isinstance(model, BothModel)
     assert (model.frame.cfg.clips.fps, model.objects.cfg.clips.fps) == (5.0, 10.0)
-    steps = [Scorer(model.frame, 160, 120, 10.0)._step, ObjectScorer(model.objects, 160, 120, 10.0)._step]
-    assert steps == [2, 1]
+    assert [step_at(10.0, m.cfg.clips) for m in (model.frame, model.objects)] == [2, 1]
     assert "at about 10 per second" in (both / "objects" / "README.md").read_text()
 
 
@@ -149,7 +149,7 @@ def test_both_is_the_mean_of_the_two_levels(scene: Path, both: Path, tmp_path: P
     assert a.std() > 0 and b.std() > 0
     assert "object_flow" in rows[0] and "velocity" in rows[0]
     model = load_model(both)
-    assert isinstance(model, FusedModel)
+    assert isinstance(model, BothModel)
     alone = load_model(both / "objects")
     assert isinstance(alone, ObjectModel)
     other = normalcy.score(video, both / "objects", tmp_path / "alone", device="cpu").videos[0].folder
@@ -177,7 +177,7 @@ def test_resume_goes_on_with_the_frame_level_when_the_objects_are_done(scene: Pa
     kept = (half / "objects" / "model.safetensors").stat().st_mtime_ns
     normalcy.train(scene / "training", half, preset="tiny", level="both", sets=[*FEW, *RATES], device="cpu", resume=True)
     assert (half / "objects" / "model.safetensors").stat().st_mtime_ns == kept
-    assert isinstance(load_model(half), FusedModel)
+    assert isinstance(load_model(half), BothModel)
 
 
 def test_crops_along_tracks_go_the_whole_road(scene: Path, tmp_path: Path) -> None:
@@ -214,14 +214,14 @@ def test_the_threshold_of_both_rests_on_video_that_neither_level_was_fitted_on(
         ObjectFolds._look,
         FrameModel.observe,
         ObjectModel.observe,
-        levels.threshold_of,
+        both_levels.threshold_of,
     )
-    calibrate = levels._BothLevel.calibrate
+    calibrate = both_levels.calibrate_both
 
-    def spy_calibrate(self: object, network: Network, m: Material) -> FrameModel:
+    def spy_calibrate(network: Network, m: Material, objects_folder: Path) -> FrameModel:
         for i, v in enumerate(m.videos):
             video_of.update({f.tobytes(): i for f in v.frames})
-        return calibrate(self, network, m)  # type: ignore[arg-type]
+        return calibrate(network, m, objects_folder)
 
     def spy_observe(self: FrameModel, w: Windows) -> None:
         kept.append(self)
@@ -243,16 +243,16 @@ def test_the_threshold_of_both_rests_on_video_that_neither_level_was_fitted_on(
         tests.extend(tested)
         return threshold_of(m, tested, score)
 
-    monkeypatch.setattr(levels._BothLevel, "calibrate", spy_calibrate)
+    monkeypatch.setattr(levels, "calibrate_both", spy_calibrate)
     monkeypatch.setattr(FrameModel, "observe", spy_observe)
     monkeypatch.setattr(ObjectFolds, "_look", spy_look)
     monkeypatch.setattr(ObjectModel, "observe", spy_observe_objects)
-    monkeypatch.setattr(levels, "threshold_of", spy_threshold)
+    monkeypatch.setattr(both_levels, "threshold_of", spy_threshold)
     out = tmp_path / "m"
     normalcy.train(scene / "training", out, preset="tiny", level="both", sets=[*FEW, *RATES], device="cpu", resume=True)
     assert [p.video for _, p in tests] == [0, 1]
     for (frame, objects), p in tests:
         assert fitted[id(frame)] == fitted[id(objects)] == {1 - p.video}
     model = load_model(out)
-    assert isinstance(model, FusedModel) and model.threshold is not None
+    assert isinstance(model, BothModel) and model.threshold is not None
     assert model.threshold.normal_hours == pytest.approx(160 / 10 / 3600)

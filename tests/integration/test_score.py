@@ -126,7 +126,7 @@ def test_frames_pushed_one_by_one_score_as_the_file(odd: Path, model_dir: Path, 
     file = one(odd, model_dir, tmp_path, sets=sets)
     model = with_settings(normalcy.load(model_dir, "cpu"), None, sets)
     info = probe(odd)
-    scorer = normalcy.Scorer(model, info.width, info.height, info.fps)
+    scorer = normalcy.open_scorer(model, info.width, info.height, info.fps)
     pushed = [s for f in VideoReader(odd) for s in scorer.push(f)] + scorer.finish()
     assert [s.frame for s in pushed] == list(range(60))
     assert [s.score for s in pushed] == pytest.approx(file.score, abs=1e-3)

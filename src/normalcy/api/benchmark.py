@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from normalcy.api.levels import AnyModel
 from normalcy.api.score import load, score_refs
 from normalcy.data import catalogue
 from normalcy.data.base import Dataset, TestVideo, some
@@ -25,6 +24,7 @@ from normalcy.files import write_files
 from normalcy.metrics.table import to_csv, to_text
 from normalcy.report.page import write_page
 from normalcy.results.run_json import protocol as long_protocol
+from normalcy.scoring.model import Model
 from normalcy.scoring.settings import alarm, with_settings
 from normalcy.types import Progress
 from normalcy.versions import versions
@@ -76,7 +76,7 @@ class BenchmarkResult:
 def benchmark(
     dataset: str,
     root: str | Path,
-    model: str | Path | AnyModel,
+    model: str | Path | Model,
     out: str | Path,
     *,
     labels: str | None = None,
@@ -109,7 +109,7 @@ def benchmark(
 
 def run_benchmark(
     data: Dataset,
-    trained: AnyModel,
+    trained: Model,
     out: Path,
     config: str | Path | None = None,
     sets: Sequence[str] = (),
@@ -223,7 +223,7 @@ def alarms_text(j: Judgement, threshold: str) -> str:
 
 
 def _write(
-    result: BenchmarkResult, found: Sequence[Case], used: AnyModel, motion: Mapping[str, Scores], threshold: float | None
+    result: BenchmarkResult, found: Sequence[Case], used: Model, motion: Mapping[str, Scores], threshold: float | None
 ) -> None:
     record = {**result.to_dict(), "versions": versions(), "config": used.cfg.model_dump(mode="json"), "model": used.hash}
     write_files(

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.api.levels import AnyModel
 from normalcy.config import Config
 from normalcy.evaluation.baselines import BY_ROW, GLOBAL
 from normalcy.evaluation.evaluate import EvalResult
@@ -26,6 +25,7 @@ from normalcy.report.style import runs
 from normalcy.results.run_json import MAPS, SCORES, protocol
 from normalcy.results.scored import ScoredVideo, ScoreResult
 from normalcy.results.scores_csv import read_scores
+from normalcy.scoring.model import Model
 from normalcy.types import VideoScores
 from normalcy.versions import versions
 from normalcy.video.reader import VideoReader
@@ -48,7 +48,7 @@ class Material:
     labels: Mapping[str, NDArray[np.uint8]]
     data: DatasetPaths
     model_folder: Path
-    model: AnyModel
+    model: Model
     seconds: Mapping[str, float]
 
 

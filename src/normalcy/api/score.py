@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from normalcy.api.levels import AnyModel, load_model
+from normalcy.api.levels import load_model
 from normalcy.api.score_video import Job, score_video
 from normalcy.errors import OutputError, SourceError
 from normalcy.files import check_writable
 from normalcy.nn.device import pick_device
 from normalcy.results.run_json import EVENTS, MAPS, OBJECTS, OVERLAY, SCORES, TIMELINE, finished, key
 from normalcy.results.scored import ScoredVideo, ScoreResult
+from normalcy.scoring.model import Model
 from normalcy.scoring.settings import Alarm, alarm, with_settings
 from normalcy.types import Progress
 from normalcy.video.source import Sources, VideoRef, find
 
 
-def load(model_dir: str | Path, device: str = "auto") -> AnyModel:
+def load(model_dir: str | Path, device: str = "auto") -> Model:
     """A trained model from its folder, ready for :func:`score` or :func:`open_scorer`. The folder says its level.
 
     Raises ModelError naming the file for anything that is not a whole model of this or an older version, UsageError for a
@@ -28,7 +29,7 @@ def load(model_dir: str | Path, device: str = "auto") -> AnyModel:
 
 def score(
     sources: Sources,
-    model: str | Path | AnyModel,
+    model: str | Path | Model,
     out: str | Path,
     *,
     maps: bool = False,
@@ -61,7 +62,7 @@ def score(
 
 def score_refs(
     refs: Sequence[VideoRef],
-    used: AnyModel,
+    used: Model,
     rest: Alarm,
     out: Path,
     maps: bool = False,

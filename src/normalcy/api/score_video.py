@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.api.levels import AnyModel, scorer_of
 from normalcy.clips.sampling import step_at
 from normalcy.errors import OutputError
 from normalcy.events.detector import EventDetector, closed
@@ -38,6 +37,7 @@ from normalcy.results.run_json import (
 from normalcy.results.scored import ScoredVideo, event_to_dict
 from normalcy.results.scores_csv import ScoreWriter
 from normalcy.scoring.localise import PEAK_SHARE
+from normalcy.scoring.model import Model
 from normalcy.scoring.settings import Alarm
 from normalcy.types import Event, Frame, FrameScore, ObjectScore, Progress, VideoInfo, VideoScores
 from normalcy.versions import versions
@@ -60,7 +60,7 @@ class Job:
 
     ref: VideoRef
     folder: Path
-    model: AnyModel
+    model: Model
     alarm: Alarm
     key: Mapping[str, Any]
     maps: bool
@@ -172,7 +172,6 @@ def _record(job: Job, info: VideoInfo, series: _Series, source: dict[str, Any]) 
 def _score(job: Job, info: VideoInfo, folder: Path) -> _Series:
     """The first pass: scores.csv and, where wanted, maps.npy in folder; everything else is returned."""
     keep_maps = job.maps or job.overlay
-    name = str(job.ref.path)
     detector = None
     if job.alarm.value is not None:
         detector = EventDetector(job.alarm.value, job.model.cfg.alarm, (info.width, info.height))
@@ -180,7 +179,7 @@ def _score(job: Job, info: VideoInfo, folder: Path) -> _Series:
     started = time.perf_counter()
     if job.model.cfg.level != "frame":
         job.tell("detect", 0, info.frames)
-    scorer = scorer_of(job.model, info, name, keep_maps or job.alarm.threshold is not None, job.ref)
+    scorer = job.model.scorer(info, keep_maps or job.alarm.threshold is not None, job.ref)
     with (
         VideoReader(job.ref, scorer.size) as reader,
         ScoreWriter(folder, job.model.names, maps=keep_maps) as writer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from normalcy.nn.heads import Heads
 from normalcy.nn.i3d import ENDPOINTS, I3D
 from normalcy.nn.inputs import picture, to_input
 from normalcy.nn.light import LightEncoder
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 __all__ = ["ENCODERS", "Encoder", "Network", "build_encoder", "channels_last", "frozen_statistics"]
 
@@ -97,7 +100,7 @@ class Network(nn.Module):
         return {name: sum(p.numel() for p in part.parameters()) for name, part in self.named_children()}
 
 
-def channels_last(module: nn.Module) -> nn.Module:
+def channels_last(module: ModuleT) -> ModuleT:
     """Put the convolution weights of a module in channels-last memory order (in place). Same numbers, often faster."""
     with torch.inference_mode(False):  # called within it, it would leave weights that can no longer be trained
         for p in module.parameters():

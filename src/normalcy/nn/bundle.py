@@ -26,7 +26,7 @@ from torch import Tensor
 from normalcy.config import Config
 from normalcy.errors import ConfigError, ModelError
 from normalcy.files import write_files
-from normalcy.nn.build import Network
+from normalcy.nn.build import Network, channels_last
 from normalcy.presets import stored_config
 
 FORMAT = 3
@@ -143,7 +143,7 @@ def load_bundle(folder: str | Path, device: str | torch.device = "cpu") -> Bundl
     except (SafetensorError, ValueError) as e:
         raise ModelError(f"{folder}: the calibration cannot be read: {e}") from e
     whole = _digest(b"".join([head_bytes, *(blobs[n] for n in (MODEL, ARRAYS, SCALARS))]))
-    return Bundle(folder, network.to(device).eval(), config, arrays, scalars, head.get("extra", {}), whole)
+    return Bundle(folder, channels_last(network.to(device).eval()), config, arrays, scalars, head.get("extra", {}), whole)
 
 
 def _read(path: Path) -> bytes:

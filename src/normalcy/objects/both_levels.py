@@ -1,10 +1,11 @@
-"""Frame level and object level of one camera, fused: the frame score is the mean of the two, by a rule fixed in advance."""
+"""Frame level and object level of one camera together: the score is the mean of the two, a rule fixed in advance."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Self, TypeVar
 
 import cv2
@@ -13,16 +14,23 @@ import torch
 from numpy.typing import NDArray
 
 from normalcy.config import Config
-from normalcy.detection.boxes import Boxes
-from normalcy.objects.model import ObjectModel
-from normalcy.objects.scorer import ObjectScorer
-from normalcy.scoring.model import FrameModel
+from normalcy.nn.build import Network
+from normalcy.nn.bundle import load_bundle
+from normalcy.objects.folds import ObjectFolds
+from normalcy.objects.model import ObjectModel, region_size
+from normalcy.objects.training_boxes import Found
+from normalcy.scoring.calibration import FrameFolds
+from normalcy.scoring.crossfit import ScoreOfFrames, cross_fit, plan_of, threshold_of
+from normalcy.scoring.frame_model import FrameModel
+from normalcy.scoring.model import Model
+from normalcy.scoring.normal_video import Material
 from normalcy.scoring.scorer import Scorer
-from normalcy.scoring.threshold import Threshold
-from normalcy.types import Frame, FrameScore
+from normalcy.types import Frame, FrameScore, Piece, VideoInfo
+from normalcy.video.cache import open_cache
+from normalcy.video.source import VideoRef
 
 FRAME, OBJECTS = "frame", "objects"
-"""Names of the two levels among the readouts of a fused score."""
+"""Names of the two levels among the readouts."""
 WORDS = {
     FRAME: "its places, or the frame as a whole, are unlike those of the normal video",
     OBJECTS: "it is unlike the objects of the normal video",
@@ -31,35 +39,16 @@ PREFIX = "object_"
 Score = TypeVar("Score", float, NDArray[np.float64])
 
 
-class FusedModel:
+class BothModel(Model):
     """A frame model and an object model that learned from the same video."""
 
     def __init__(self, frame: FrameModel, objects: ObjectModel) -> None:
         self.frame, self.objects = frame, objects
-        self.hash = f"{frame.hash}+{objects.hash}" if frame.hash else ""
-
         self.cfg = frame.cfg
-        """What the frame level and the fusion are scored with."""
-
-    def with_config(self, cfg: Config) -> Self:
-        """See normalcy.scoring.model.Model: at both levels."""
-        of_objects = cfg.model_copy(update={"level": "object", "tasks": self.objects.cfg.tasks})
-        other = type(self)(self.frame.with_config(cfg), self.objects.with_config(of_objects))
-        other.hash = self.hash
-        return other
-
-    @property
-    def threshold(self) -> Threshold | None:
-        """Of the fused score."""
-        return self.frame.threshold
-
-    @property
-    def trained_fps(self) -> float:
-        return self.frame.trained_fps
-
-    @property
-    def device(self) -> torch.device:
-        return self.frame.device
+        self.hash = f"{frame.hash}+{objects.hash}" if frame.hash else ""
+        self.threshold = frame.threshold  # which calibrate_both() set on the scores of both
+        self.trained_fps = frame.trained_fps
+        self.scenes = frame.scenes
 
     @property
     def names(self) -> list[str]:
@@ -68,43 +57,40 @@ class FusedModel:
 
     @property
     def words(self) -> dict[str, str]:
-        """See normalcy.scoring.model.Model."""
         return {**WORDS, **self.frame.words, **{PREFIX + n: text for n, text in self.objects.words.items()}}
 
+    @property
+    def device(self) -> torch.device:
+        return self.frame.device
 
-class FusedScorer:
-    """Pushes every frame through both levels. Use as normalcy.scoring.scorer.Scorer; frames are pushed at the source's size."""
+    def with_config(self, cfg: Config) -> Self:
+        of_objects = cfg.model_copy(update={"level": "object", "tasks": self.objects.cfg.tasks})
+        return type(self)(self.frame.with_config(cfg), self.objects.with_config(of_objects))
 
-    def __init__(
-        self,
-        model: FusedModel,
-        width: int,
-        height: int,
-        fps: float,
-        name: str = "video",
-        maps: bool = False,
-        boxes: Sequence[Boxes] | None = None,
-        video: str = "",
-    ) -> None:
-        """As ObjectScorer."""
-        self._frames = Scorer(model.frame, width, height, fps, name, maps)
-        self._objects = ObjectScorer(model.objects, width, height, fps, name, maps, boxes, video)
-        self.source_size = self.size = (width, height)
+    def scorer(self, info: VideoInfo, maps: bool = False, ref: VideoRef | None = None) -> Scorer:
+        return BothScorer(self.frame.scorer(info, maps), self.objects.scorer(info, maps, ref))
+
+
+class BothScorer:
+    """Pushes every frame, at the source's size, through a scorer of each level (normalcy.scoring.scorer.Scorer)."""
+
+    def __init__(self, frame: Scorer, objects: Scorer) -> None:
+        self._scorers = frame, objects
         self._waiting: tuple[deque[FrameScore], deque[FrameScore]] = (deque(), deque())
+        self.size = objects.size
 
     def push(self, frame: Frame) -> list[FrameScore]:
-        """Take the next frame; returns frames that are now final at both levels."""
-        return self._take(self._frames.push(frame), self._objects.push(frame))
+        return self._joined([s.push(frame) for s in self._scorers])
 
     def finish(self) -> list[FrameScore]:
-        """End of the video: the scores of all frames not yet returned."""
-        return self._take(self._frames.finish(), self._objects.finish())
+        return self._joined([s.finish() for s in self._scorers])
 
-    def _take(self, frames: list[FrameScore], objects: list[FrameScore]) -> list[FrameScore]:
-        first, second = self._waiting
-        first.extend(frames)
-        second.extend(objects)
-        return [fused(first.popleft(), second.popleft()) for _ in range(min(len(first), len(second)))]
+    def _joined(self, new: Sequence[list[FrameScore]]) -> list[FrameScore]:
+        """Frames that are final at both levels."""
+        for waiting, scores in zip(self._waiting, new, strict=True):
+            waiting.extend(scores)
+        a, b = self._waiting
+        return [joined(a.popleft(), b.popleft()) for _ in range(min(len(a), len(b)))]
 
 
 def mean(frame: Score, objects: Score) -> Score:
@@ -112,7 +98,7 @@ def mean(frame: Score, objects: Score) -> Score:
     return (frame + objects) / 2
 
 
-def fused(a: FrameScore, b: FrameScore) -> FrameScore:
+def joined(a: FrameScore, b: FrameScore) -> FrameScore:
     """Frame level a and object level b of one frame.
 
     The map is at every place the mean of the two. Objects keep the score of their level.
@@ -124,3 +110,28 @@ def fused(a: FrameScore, b: FrameScore) -> FrameScore:
     h, w = b.map.shape
     large = np.asarray(cv2.resize(a.map, (w, h), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
     return replace(out, map=np.asarray((large + b.map) / 2, dtype=np.float32))
+
+
+def calibrate_both(network: Network, m: Material, objects_folder: Path) -> FrameModel:
+    """The frame level, calibrated, with the threshold set on the scores of both levels.
+
+    Both are cross-fitted in the same folds: a piece that is scored was in neither level's statistics.
+    objects_folder: of the trained object level. m: the frame level's.
+    """
+    plan, frames = plan_of(m), FrameFolds(network, m)
+    model, by_frames = cross_fit(plan, frames.fit)
+    bundle = load_bundle(objects_folder, model.device)
+    # Decoded when the object level was trained.
+    sizes = [region_size(v.info.width, v.info.height, bundle.config) for v in m.videos]
+    videos = [open_cache(ref, size) for ref, size in zip(m.refs, sizes, strict=True)]
+    of_objects = replace(m, videos=videos, cfg=bundle.config)
+    objects = ObjectFolds(bundle.network, of_objects, Found.of(replace(of_objects, progress=None)))
+    _, by_objects = cross_fit(plan, objects.fit)
+    tested = [((a, b), p) for (a, p), (b, _) in zip(by_frames, by_objects, strict=True)]
+
+    def score(models: tuple[FrameModel, ObjectModel], p: Piece) -> ScoreOfFrames:
+        (a, times), (b, _) = frames.score(models[0], p), objects.score(models[1], p)
+        return mean(a, b), times
+
+    model.threshold = threshold_of(m, tested, score)
+    return model

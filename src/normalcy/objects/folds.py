@@ -13,12 +13,10 @@ from normalcy.detection.boxes import Boxes
 from normalcy.detection.tracks import along
 from normalcy.nn.build import Network
 from normalcy.objects.model import Looks, ObjectModel, Regions, clip_frames
-from normalcy.objects.scorer import ObjectScorer
 from normalcy.objects.statistics import Seen, nothing_found, settle
 from normalcy.objects.training_boxes import Found, frame_size
-from normalcy.scoring.crossfit import Parts, ScoreOfFrames
+from normalcy.scoring.crossfit import Parts, ScoreOfFrames, score_piece
 from normalcy.scoring.normal_video import Material
-from normalcy.scoring.scorer import score_all
 from normalcy.types import Piece
 
 MAX_OBJECTS = 6000
@@ -147,7 +145,5 @@ class ObjectFolds:
         return step_at(self._m.videos[p.video].info.fps, self._m.cfg.clips)
 
     def score(self, model: ObjectModel, p: Piece) -> ScoreOfFrames:
-        """Score a piece as new video is scored."""
-        v, boxes = self._m.videos[p.video], self._found.boxes[p.video][p.start : p.stop]
-        scorer = ObjectScorer(model, v.info.width, v.info.height, v.info.fps, v.info.name, boxes=boxes)
-        return score_all(scorer, self._m.frames(p))
+        boxes = self._found.boxes[p.video][p.start : p.stop]
+        return score_piece(model.scorer(self._m.videos[p.video].info, boxes=boxes), self._m, p)

@@ -1,37 +1,41 @@
-"""A trained object level: network, readouts, and what their values are for normal objects of each place and size."""
+"""The object level: the objects of a frame, each read as a short clip, for normal objects of its place and size."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from normalcy.clips.sampling import continuous
+from normalcy.clips.sampling import continuous, step_at
 from normalcy.config import Config
+from normalcy.detection.base import Detector, Replay, build_detector
 from normalcy.detection.boxes import Boxes
-from normalcy.errors import ModelError
-from normalcy.nn.build import Network
-from normalcy.nn.encoder import Encoder
-from normalcy.nn.fold_batchnorm import folded
+from normalcy.detection.cache import boxes_of
+from normalcy.detection.tracks import Tracker, along
+from normalcy.errors import ModelError, VideoError
 from normalcy.nn.tasks import TASKS
 from normalcy.objects.flow import ObjectMotion, measure
 from normalcy.objects.readouts import FlowReadout, ObjectClips, ObjectReadout, TaskReadout, TubeDensity, Values, readout_names
 from normalcy.objects.sampler import teacher_of
 from normalcy.objects.statistics import ObjectNormal, Seen, fused, highest, settle
+from normalcy.objects.track_average import Memory
 from normalcy.objects.tubes import cut, cut_tracked
-from normalcy.scoring.scene import Signature, model_at, scenes_from, scenes_state, under
-from normalcy.scoring.threshold import Threshold
+from normalcy.scoring.model import CalibratedModel
+from normalcy.scoring.scorer import Scorer, Window, WindowScorer
+from normalcy.scoring.timeline import Anchor
 from normalcy.scoring.windows import Windows
+from normalcy.types import Frame, ObjectScore, VideoInfo
+from normalcy.video.source import VideoRef
 
 BATCH = 256
 """Objects that go through the network at a time."""
+GRID = 4
+"""Pixels of the frame that crops are cut from to one place of the painted map."""
 Looks = list[Any]
 """What each readout goes by (ObjectReadout.look), of the objects of one batch."""
 
@@ -52,48 +56,30 @@ class Regions:
     motion: ObjectMotion | None
 
 
-class ObjectModel:
+class ObjectModel(CalibratedModel):
     """Network and calibration of the object level. Everything that it needs is stored in the model folder."""
 
-    def __init__(self, cfg: Config, network: Network) -> None:
-        self.cfg = cfg
-        self.network = network.eval()
-        self.readouts: list[ObjectReadout] = [build_readout(n, cfg) for n in readout_names(cfg)]
-        self.normal: ObjectNormal | None = None
-        self.scenes: list[tuple[Signature, ObjectModel]] = []
-        """Background and model of normal of each scene, where the training video shows more than one."""
-        self.threshold: Threshold | None = None
-        self.trained_fps = 0.0
-        self.hash = ""
+    readouts: Sequence[ObjectReadout]
+    normal: ObjectNormal | None = None
 
-    def with_config(self, cfg: Config) -> Self:
-        """See normalcy.scoring.model.Model."""
-        other = copy.copy(self)
-        other.cfg = cfg
-        return other
+    def _build_readouts(self) -> list[ObjectReadout]:
+        return [build_readout(n, self.cfg) for n in readout_names(self.cfg)]
 
-    @property
-    def names(self) -> list[str]:
-        """Readout names, in the order of every array of readouts."""
-        return [r.name for r in self.readouts]
-
-    @property
-    def words(self) -> dict[str, str]:
-        """See normalcy.scoring.model.Model."""
-        return {r.name: r.words for r in self.readouts}
-
-    @property
-    def voices(self) -> list[str]:
-        """The voice of each readout, in the same order."""
-        return [r.voice for r in self.readouts]
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.network.parameters()).device
-
-    @cached_property
-    def _encoder(self) -> Encoder:
-        return folded(self.network.encoder)
+    def scorer(
+        self, info: VideoInfo, maps: bool = False, ref: VideoRef | None = None, boxes: Sequence[Boxes] | None = None
+    ) -> Scorer:
+        """See Model. boxes: of every frame, in pixels of the source, where they are known already."""
+        if boxes is None and ref is not None:
+            boxes = boxes_of(ref, build_detector(self.cfg.objects))
+        return WindowScorer(
+            self.cfg,
+            info,
+            ObjectReader(self, info, boxes),
+            self.names,
+            fuse=lambda row: float(row[-1]),
+            stride=self.cfg.objects.stride,
+            maps=maps,
+        )
 
     def regions(
         self, frames_THWC: NDArray[np.uint8], boxes: Boxes, seconds: float, along_NT4: NDArray[np.float32] | None = None
@@ -118,7 +104,7 @@ class ObjectModel:
         tubes = torch.from_numpy(np.concatenate([r.tubes_NTHWC for r in regions])).to(self.device)
         n, t = tubes.shape[:2]
         index = torch.arange(n * t, device=self.device).view(n, t)
-        windows = Windows(self.network, tubes.flatten(0, 1), index, self.cfg.scoring.precision, self._encoder)
+        windows = Windows(self.network, tubes.flatten(0, 1), index, self.cfg.scoring.precision, self.encoder)
         boxes = [r.boxes for r in regions]
         k = self.cfg.heads.classes
         teacher = np.concatenate([teacher_of(b, k) for b in boxes]) if self.cfg.tasks.distillation else None
@@ -148,11 +134,6 @@ class ObjectModel:
         for r, look in zip(self.readouts, looks, strict=True):
             r.observe(look)
 
-    def fit(self) -> None:
-        """End of the normal objects."""
-        for r in self.readouts:
-            r.fit()
-
     @torch.inference_mode()
     def raw(self, looks: Looks) -> Values:
         """(N, R) values before calibration, NaN where a readout has nothing to say."""
@@ -161,10 +142,6 @@ class ObjectModel:
     def calibrate(self, seen: Sequence[Seen]) -> None:
         """Fit cells and values on normal objects that the readouts were not fitted on. Raises TrainingError without any."""
         self.normal = settle([seen], self.readouts, self.cfg).whole
-
-    def at(self, frames_NHWC: NDArray[np.uint8]) -> ObjectModel:
-        """The model of normal that objects in these frames of one video are measured by: of their scene, where there is one."""
-        return model_at(frames_NHWC, self.scenes, self)
 
     def read(self, o: ObjectClips) -> Values:
         """(N, R) values in standard deviations of normal objects of their place and size.
@@ -193,40 +170,117 @@ class ObjectModel:
             raise ModelError("this model was not calibrated on normal objects; train it to the end")
         return self.normal
 
-    def state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
-        """(arrays, scalars) for the model folder."""
+    def _normal_state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
         arrays, scalars = self._calibrated().state()
-        for r in self.readouts:
-            arrays |= {f"{r.name}.{k}": np.ascontiguousarray(v) for k, v in r.state().items()}
-        of_scenes, scalars["scenes"] = scenes_state(self.scenes)
-        arrays |= of_scenes
-        scalars |= {"readouts": self.names, "trained_fps": self.trained_fps}
-        if self.threshold is not None:
-            scalars["threshold"] = self.threshold.to_dict()
-        return arrays, scalars
+        return arrays, {**scalars, "readouts": self.names}
 
-    @classmethod
-    def from_state(
-        cls, cfg: Config, network: Network, arrays: Mapping[str, NDArray[np.float32]], scalars: Mapping[str, Any]
-    ) -> ObjectModel:
-        """The reverse of state(). Raises ModelError where the calibration does not fit the configuration."""
-        model = cls(cfg, network)
-        try:
-            if list(scalars["readouts"]) != model.names:
-                raise KeyError(f"the readouts {model.names}")
-            model.normal = ObjectNormal.from_state(arrays, scalars)
-            for r in model.readouts:
-                r.load(under(f"{r.name}.", arrays))
-            model.scenes = scenes_from(arrays, scalars["scenes"], lambda a, s: cls.from_state(cfg, network, a, s))
-            model.trained_fps = float(scalars["trained_fps"])
-            if "threshold" in scalars:
-                model.threshold = Threshold.from_dict(scalars["threshold"])
-        except (KeyError, TypeError) as e:
-            raise ModelError(
-                f"the calibration holds nothing on {e}: it was made by another version, or the model's configuration was "
-                "edited; train anew"
-            ) from e
-        return model
+    def _load_normal(self, arrays: Mapping[str, NDArray[np.float32]], scalars: Mapping[str, Any]) -> None:
+        if list(scalars["readouts"]) != self.names:
+            raise KeyError(f"the readouts {self.names}")
+        self.normal = ObjectNormal.from_state(arrays, scalars)
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedFrame:
+    """A frame and its objects."""
+
+    image: NDArray[np.uint8]
+    """As crops are cut from it."""
+    boxes: Boxes
+    """In its pixels."""
+    track_N: NDArray[np.int64] | None
+    """The objects' tracks, where crops follow them."""
+
+
+class ObjectReader:
+    """Reads the objects of one video's windows (normalcy.scoring.scorer.Reader).
+
+    Frames come at the source's size; where boxes are known also at ``regions``, the size that crops are cut at.
+    """
+
+    def __init__(self, model: ObjectModel, info: VideoInfo, boxes: Sequence[Boxes] | None) -> None:
+        """boxes: of every frame, in pixels of the source, where they are known; else the model's detector finds them."""
+        cfg, fps = model.cfg, max(info.fps, 1e-3)
+        self._model, self._info = model, info
+        self._normal: ObjectModel | None = None
+        self._step = step_at(info.fps, cfg.clips)
+        self._middle = cfg.clip.length // 2
+        self.size = (info.width, info.height)
+        self.regions = region_size(info.width, info.height, cfg)
+        self._sizes = {self.size} if boxes is None else {self.size, self.regions}
+        self._detector: Detector = build_detector(cfg.objects) if boxes is None else Replay(boxes)
+        self._detector.reset(info.name, info.fps)
+        self._tracker = Tracker(fps, keep=False) if cfg.objects.tracked else None
+        self._seconds = self._step / fps
+        self._memory = Memory(cfg.objects.memory_s, fps / (cfg.objects.stride * self._step))
+        self._unread: list[tuple[int, Regions]] = []
+        """(middle frame, its objects) of windows."""
+
+    def take(self, frame: Frame) -> DetectedFrame:
+        height, width = frame.image.shape[:2]
+        if (width, height) not in self._sizes:
+            i = self._info
+            raise VideoError(f"{i.path}: frame {frame.index} is {width}x{height}, the video was {i.width}x{i.height}")
+        found = self._detector.push(frame.image)
+        boxes = found.scaled(self.regions[0] / self.size[0], self.regions[1] / self.size[1]).within(*self.regions)
+        tracks = None if self._tracker is None else self._tracker.push(boxes)
+        if (width, height) == self.regions:
+            return DetectedFrame(frame.image, boxes, tracks)
+        small = np.asarray(cv2.resize(frame.image, self.regions, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        return DetectedFrame(small, boxes, tracks)
+
+    def add(self, window: Window[DetectedFrame]) -> None:
+        """Cut the objects now: their crops are all that is kept of the frames."""
+        images = np.stack([f.image for f in window.frames])
+        path = None
+        if self._tracker is not None:
+            tracks = [f.track_N for f in window.frames if f.track_N is not None]
+            path = along([f.boxes for f in window.frames], tracks, self._middle)
+        if self._normal is None:  # the first window says where the camera stands
+            self._normal = self._model.at(images)
+        regions = self._model.regions(images, window.frames[self._middle].boxes, self._seconds, path)
+        self._unread.append((window.start + self._middle * self._step, regions))
+
+    def read(self) -> list[Anchor]:
+        normal = self._normal
+        assert normal is not None  # chosen with the first window
+        regions = [r for _, r in self._unread]
+        rows = np.concatenate([normal.read(clips) for clips in self._model.batches(regions, self.regions)])
+        ends = np.cumsum([len(r.boxes) for r in regions])[:-1]
+        anchors = []
+        for (frame, r), z in zip(self._unread, np.split(rows, ends), strict=True):
+            ids, z_NR = self._memory.push(r.boxes, z)
+            value_N = normal.object_values(z_NR)
+            objects = self._scored(r.boxes, ids, z_NR, value_N)
+            anchors.append(Anchor(frame, normal.frame_values(z_NR), self._painted(r.boxes, value_N), objects))
+        self._unread.clear()
+        return anchors
+
+    def finish(self) -> None:
+        self._detector.finish()
+
+    def _scored(
+        self, boxes: Boxes, ids: NDArray[np.int64], z_NR: NDArray[np.float64], value_N: NDArray[np.float64]
+    ) -> dict[int, ObjectScore]:
+        """The objects of a frame by track."""
+        sx, sy = self.size[0] / self.regions[0], self.size[1] / self.regions[1]
+        out = {}
+        for i, track in enumerate(ids.tolist()):
+            x1, y1, x2, y2 = (float(v) for v in boxes.xyxy_N4[i])
+            readout = self._model.names[int(z_NR[i].argmax())]
+            box = (x1 * sx, y1 * sy, x2 * sx, y2 * sy)
+            out[track] = ObjectScore(track, box, float(value_N[i]), int(boxes.label_N[i]), readout)
+        return out
+
+    def _painted(self, boxes: Boxes, value_N: NDArray[np.float64]) -> NDArray[np.float32]:
+        """(h, w) map with every object's value over its box, where boxes overlap the highest; 0 elsewhere."""
+        w, h = (-(-s // GRID) for s in self.regions)
+        out = np.zeros((h, w), np.float32)
+        for i in np.argsort(value_N):
+            x1, y1 = np.floor(boxes.xyxy_N4[i, :2] / GRID).astype(int)
+            x2, y2 = np.ceil(boxes.xyxy_N4[i, 2:] / GRID).astype(int)
+            out[y1:y2, x1:x2] = np.maximum(out[y1:y2, x1:x2], value_N[i])
+        return out
 
 
 def build_readout(name: str, cfg: Config) -> ObjectReadout:

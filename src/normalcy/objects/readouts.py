@@ -15,9 +15,9 @@ from normalcy.errors import ModelError
 from normalcy.nn.tasks import Task
 from normalcy.objects.flow import ObjectFlow, ObjectMotion
 from normalcy.scoring.density import PlaceGaussian, ZoneReservoir
+from normalcy.scoring.readout import Arrays, Readout
 from normalcy.scoring.windows import Windows
 
-Arrays = dict[str, NDArray[np.float32]]
 Values = NDArray[np.float64]
 
 
@@ -40,42 +40,22 @@ class ObjectClips:
         return len(self.xyxy_N4)
 
 
-class ObjectReadout:
-    """One value per object.
+class ObjectReadout(Readout[Any]):
+    """One value per object, from what look() took of its tube.
 
-    words: what a high value says of the object, for people; the end of a sentence.
-    voice: readouts of one voice share it in the fused value.
-    two_sided: unusually low is a sign too.
-
-    look() takes from the tubes what the readout goes by, in a form of its own. It does not depend on what was observed:
-    objects are cut and put through the network once, and every readout of that name can observe or judge the look.
+    look() does not depend on what was observed: objects are cut and put through the network once, and every readout of that
+    name can observe or judge the look.
     """
 
-    name = ""
-    words = ""
-    voice = ""
     two_sided = False
 
     def look(self, o: ObjectClips) -> Any:
         """What the readout goes by, of N >= 1 objects."""
         raise NotImplementedError
 
-    def observe(self, look: Any) -> None:
-        """Take in objects of normal video."""
-
-    def fit(self) -> None:
-        """End of the normal video."""
-
     def raw(self, look: Any) -> Values:
         """(N,) values before calibration; NaN for an object of which nothing can be said."""
         raise NotImplementedError
-
-    def state(self) -> Arrays:
-        """Fitted arrays, for the model folder."""
-        return {}
-
-    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-        """The reverse of state()."""
 
 
 class TaskReadout(ObjectReadout):
@@ -113,8 +93,8 @@ class TubeDensity(ObjectReadout):
     def look(self, o: ObjectClips) -> torch.Tensor:
         return o.clips.pooled.mean(dim=(2, 3), keepdim=True)
 
-    def observe(self, look: torch.Tensor) -> None:
-        self._reservoir.add(look)
+    def observe(self, x: torch.Tensor) -> None:
+        self._reservoir.add(x)
 
     def fit(self) -> None:
         self._gaussian = PlaceGaussian.fit(self._reservoir.vectors(), 1, 1)
@@ -146,8 +126,8 @@ class FlowReadout(ObjectReadout):
             raise ValueError("the tubes were cut without measuring motion")
         return o.motion
 
-    def observe(self, look: ObjectMotion) -> None:
-        self._flow.observe(look)
+    def observe(self, x: ObjectMotion) -> None:
+        self._flow.observe(x)
 
     def fit(self) -> None:
         self._flow.fit()

@@ -8,10 +8,9 @@ import numpy as np
 
 from normalcy.clips.sampling import sliding
 from normalcy.nn.build import Network
-from normalcy.scoring.crossfit import Parts, ScoreOfFrames, cross_fit, plan_of, threshold_of
-from normalcy.scoring.model import FrameModel, calibrate_folds
+from normalcy.scoring.crossfit import Parts, ScoreOfFrames, cross_fit, plan_of, score_piece, threshold_of
+from normalcy.scoring.frame_model import FrameModel, calibrate_folds
 from normalcy.scoring.normal_video import Material
-from normalcy.scoring.scorer import Scorer, score_all
 from normalcy.scoring.statistics import Raw
 from normalcy.scoring.windows import Windows
 from normalcy.types import Piece
@@ -79,7 +78,4 @@ class FrameFolds:
                 self._m.tell(stage, min(done, total), total)
 
     def score(self, model: FrameModel, p: Piece) -> ScoreOfFrames:
-        """Score a piece as new video is scored."""
-        v = self._videos[p.video]
-        scorer = Scorer(model, v.info.width, v.info.height, v.info.fps, v.info.name)
-        return score_all(scorer, self._m.frames(p))
+        return score_piece(model.scorer(self._videos[p.video].info), self._m, p)

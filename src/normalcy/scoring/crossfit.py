@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from normalcy.clips.sampling import span
 from normalcy.scoring.normal_video import Material
 from normalcy.scoring.scene import MAX_SCENES, Signature, group, signature
+from normalcy.scoring.scorer import Scorer, score_all
 from normalcy.scoring.threshold import Threshold, fit_threshold
 from normalcy.types import Piece
 
@@ -88,6 +89,12 @@ def threshold_of(m: Material, tested: Sequence[tuple[N, Piece]], score: Callable
         scored.append(score(model, p))
         m.tell("threshold", min((i + 1) * every, len(tested)), len(tested))
     return fit_threshold(scored, m.cfg.alarm.budget_per_hour, m.cfg.alarm.merge_s)
+
+
+def score_piece(scorer: Scorer, m: Material, p: Piece) -> ScoreOfFrames:
+    """Score a piece of normal video as new video is scored."""
+    scores = score_all(scorer, m.frames(p))
+    return np.array([s.score for s in scores]), np.array([s.time_s for s in scores])
 
 
 def joined(pieces: Sequence[Piece]) -> list[Piece]:

@@ -7,7 +7,6 @@ motion, which needs no network. Higher is more abnormal, everywhere.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,85 +18,38 @@ from normalcy.config import Config
 from normalcy.errors import ModelError
 from normalcy.nn.tasks import TASKS, continuity_odds, localisation_miss
 from normalcy.scoring.density import PlaceGaussian, ZoneReservoir
+from normalcy.scoring.readout import Arrays, Readout
 from normalcy.scoring.velocity import Velocities, VelocityHistogram
 from normalcy.scoring.windows import Windows, to_grid
 
-Arrays = dict[str, NDArray[np.float32]]
 NETWORK, PLAIN = "network", "plain"
 """Voices: what reads the network, and what reads the pictures without one."""
 VOICE_WORDS = {NETWORK: "the network", PLAIN: "the pictures without a network"}
 
 
-class Readout(Protocol):
-    """One reading of a window.
+class FrameReadout(Readout[Windows]):
+    """One reading of windows of frames."""
 
-    words: what a high value says of a place or a frame, for people; the end of a sentence.
-    voice: readouts of one voice share it in the fused score.
-    reads: the tasks whose trained heads it reads, by name.
-    local: whether the map tells places apart (a readout of the whole frame does not).
-    two_sided: a component is abnormal when it is unusually low as well, since an object that is too easy to localise is
-    as abnormal as one too hard.
-    """
-
-    name: str
-    words: str
-    voice: str
-    reads: tuple[str, ...]
-    local: bool
-    two_sided: tuple[bool, ...]
-
-    def observe(self, w: Windows) -> None:
-        """Take in windows of normal training video (only readouts with a model of normal need it)."""
-
-    def fit(self) -> None:
-        """End of the training video: fit what was observed."""
-
-    def maps(self, w: Windows) -> Tensor:
-        """Raw maps (B, K, h, w), one per component; higher is more abnormal unless two-sided."""
-        ...
-
-    def values(self, w: Windows, maps_BKhw: Tensor) -> Tensor | None:
-        """The window's own raw value (B,), or None where the value is read off the calibrated map."""
-        ...
-
-    def state(self) -> Arrays:
-        """Fitted arrays, for the model folder."""
-        ...
-
-    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-        """The reverse of state()."""
-
-
-class _Plain:
-    """A readout with nothing to fit and one one-sided component."""
-
-    name = ""
-    words = ""
     voice = NETWORK
-    reads: tuple[str, ...] = ()
     local = True
+    """Whether the map tells places apart (a readout of the whole frame does not)."""
     two_sided: tuple[bool, ...] = (False,)
+    """Whether a component is abnormal when it is unusually low as well: an object that is too easy to localise is as abnormal
+    as one too hard."""
 
     def __init__(self, cfg: Config) -> None:
         self.cfg = cfg
 
-    def observe(self, w: Windows) -> None:
-        return
+    def maps(self, w: Windows) -> Tensor:
+        """Raw maps (B, K, h, w), one per component; higher is more abnormal unless two-sided."""
+        raise NotImplementedError
 
-    def fit(self) -> None:
-        return
-
-    def values(self, w: Windows, maps_BKhw: Tensor) -> Tensor | None:
+    def values(self, maps_BKhw: Tensor) -> Tensor | None:
+        """The windows' own raw values (B,), or None where the value is read off the calibrated map."""
         return None
 
-    def state(self) -> Arrays:
-        return {}
 
-    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-        return
-
-
-class Motion(_Plain):
+class Motion(FrameReadout):
     """Mean absolute grey difference between neighbouring frames. No network: the bar that the others have to clear."""
 
     name = "motion"
@@ -108,7 +60,7 @@ class Motion(_Plain):
         return w.motion.unsqueeze(1)
 
 
-class Continuity(_Plain):
+class Continuity(FrameReadout):
     """P1 on the intact window: log-odds of "discontinuous" at every place."""
 
     name = "continuity"
@@ -119,7 +71,7 @@ class Continuity(_Plain):
         return continuity_odds(w, w.judged).unsqueeze(1)
 
 
-class Feature(_Plain):
+class Feature(FrameReadout):
     """R2: 1 - cos(P3(F(V without t)), P3(F(I_t))), the worst interior t at every place."""
 
     name = "feature"
@@ -130,7 +82,7 @@ class Feature(_Plain):
         return torch.stack([estimation_distance(w, t) for t in range(1, w.length - 1)]).amax(dim=0).unsqueeze(1)
 
 
-class Proxy(_Plain):
+class Proxy(FrameReadout):
     """R3: P1's log-odds on the intact window, P2's miss on each removed frame, P3's distance.
 
     The last two are read two-sided: fast objects are easier to localise than normal ones, so a low error is a sign too.
@@ -152,7 +104,7 @@ def estimation_distance(w: Windows, t: int) -> Tensor:
     return 1.0 - F.cosine_similarity(heads.project(w.dropped(t), w.pool), heads.project(w.single(t), w.pool), dim=1)
 
 
-class Density(_Plain):
+class Density(FrameReadout):
     """R4: distance of each place's feature from those of normal video in the same zone of the picture."""
 
     name = "density"
@@ -172,10 +124,10 @@ class Density(_Plain):
         """The features (B, D, h, w) whose density is measured."""
         return w.pooled
 
-    def observe(self, w: Windows) -> None:
+    def observe(self, x: Windows) -> None:
         if self._reservoir is None:
             self._reservoir = ZoneReservoir(*self.zoning, seed=self.cfg.seed)
-        self._reservoir.add(self.features(w))
+        self._reservoir.add(self.features(x))
 
     def fit(self) -> None:
         self._gaussian = PlaceGaussian.fit(self._reservoir.vectors() if self._reservoir else [], *self.zoning)
@@ -214,7 +166,7 @@ class FrameDensity(Density):
         return super().maps(w).expand(-1, -1, *w.grid)
 
 
-class Velocity(_Plain):
+class Velocity(FrameReadout):
     """Rarity of the optical flow at its place, between the two middle frames of the window. No network.
 
     Motion magnitude knows how much moves; this knows which way, how fast, and where that is usual (docs/method.md).
@@ -231,8 +183,8 @@ class Velocity(_Plain):
         self._histogram = VelocityHistogram(*self._zoning, seed=cfg.seed)
         self._normal: Velocities | None = None
 
-    def observe(self, w: Windows) -> None:
-        for field in w.velocity:
+    def observe(self, x: Windows) -> None:
+        for field in x.velocity:
             self._histogram.add(field)
 
     def fit(self) -> None:
@@ -252,7 +204,7 @@ class Velocity(_Plain):
         self._normal = Velocities(np.array(arrays["usual"]), np.array(arrays["rarity"]))
 
 
-class Psnr(_Plain):
+class Psnr(FrameReadout):
     """R1, eq. 9 and 10: each interior frame is decoded from the others; the frame with the largest MSE counts.
 
     The value is minus the PSNR of that frame, in dB with MAX_I = 1; the map is its squared error. A network of the frame
@@ -267,7 +219,7 @@ class Psnr(_Plain):
         worst_B = errors_BNHW.mean(dim=(2, 3)).argmax(dim=1)
         return to_grid(errors_BNHW[torch.arange(len(worst_B)), worst_B], w.grid).unsqueeze(1)
 
-    def values(self, w: Windows, maps_BKhw: Tensor) -> Tensor:
+    def values(self, maps_BKhw: Tensor) -> Tensor:
         # The grid cells have equal area, so the mean over the map is the mean over the frame's pixels (eq. 9).
         mse_B = maps_BKhw[:, 0].mean(dim=(1, 2)).clamp_min(1e-10)
         return 10.0 * torch.log10(mse_B)
@@ -289,11 +241,11 @@ class Psnr(_Plain):
         return torch.stack(out, dim=1)
 
 
-READOUTS: dict[str, type[_Plain]] = {
+READOUTS: dict[str, type[FrameReadout]] = {
     r.name: r for r in (Psnr, Feature, Proxy, Density, FrameDensity, Continuity, Motion, Velocity)
 }
 
 
-def build_readouts(cfg: Config) -> list[Readout]:
+def build_readouts(cfg: Config) -> list[FrameReadout]:
     """The readouts that the configuration names, in its order, not yet fitted."""
-    return [READOUTS[name](cfg) for name in cfg.scoring.readouts]  # type: ignore[misc]
+    return [READOUTS[name](cfg) for name in cfg.scoring.readouts]

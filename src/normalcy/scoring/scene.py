@@ -26,7 +26,7 @@ Signature = NDArray[np.float32]
 Arrays = Mapping[str, NDArray[np.float32]]
 
 
-class Stored(Protocol):
+class HasState(Protocol):
     """A model of normal."""
 
     def state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
@@ -34,7 +34,7 @@ class Stored(Protocol):
         ...
 
 
-M = TypeVar("M", bound=Stored)
+M = TypeVar("M", bound=HasState)
 
 
 def signature(frames_NHWC: NDArray[np.uint8]) -> Signature:
@@ -88,11 +88,11 @@ def scenes_from(
     arrays: Arrays, scalars: Sequence[Mapping[str, Any]], load: Callable[[Arrays, Mapping[str, Any]], M]
 ) -> list[tuple[Signature, M]]:
     """The reverse of scenes_state(). Raises KeyError for what is missing."""
-    own = [under(_prefix(i), arrays) for i in range(len(scalars))]
+    own = [with_prefix(_prefix(i), arrays) for i in range(len(scalars))]
     return [(a["background"], load(a, rest)) for a, rest in zip(own, scalars, strict=True)]
 
 
-def under(prefix: str, arrays: Arrays) -> dict[str, NDArray[np.float32]]:
+def with_prefix(prefix: str, arrays: Arrays) -> dict[str, NDArray[np.float32]]:
     """The arrays whose names begin so, without that beginning."""
     return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 

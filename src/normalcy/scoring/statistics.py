@@ -20,7 +20,7 @@ from torch import Tensor
 from normalcy.config import ScoringConfig
 from normalcy.errors import TrainingError
 from normalcy.scoring.place import Moments, PlaceStatistics, moments_of
-from normalcy.scoring.readouts import Readout
+from normalcy.scoring.readouts import FrameReadout
 from normalcy.scoring.windows import Windows
 
 SHRINK = 50.0
@@ -42,7 +42,7 @@ class Normal:
 class Raw:
     """Raw maps and values of windows of normal video, by readout. All are kept, so cap the input."""
 
-    def __init__(self, readouts: Sequence[Readout]) -> None:
+    def __init__(self, readouts: Sequence[FrameReadout]) -> None:
         self.readouts = readouts
         self.maps: list[list[Tensor]] = [[] for _ in readouts]
         self.own: list[list[Tensor]] = [[] for _ in readouts]
@@ -55,7 +55,7 @@ class Raw:
         """Read one batch of windows."""
         for r, kept, values in zip(self.readouts, self.maps, self.own, strict=True):
             maps = r.maps(w)
-            value = r.values(w, maps)
+            value = r.values(maps)
             kept.append(maps.cpu())
             if value is not None:
                 values.append(value.cpu())

@@ -6,26 +6,18 @@ network is calibrated.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 from normalcy.config import Config
 from normalcy.data.sampler import ClipSampler
 from normalcy.nn.build import Network
 from normalcy.scoring.calibration import calibrate
+from normalcy.scoring.model import CalibratedModel
 from normalcy.scoring.normal_video import Material
-from normalcy.scoring.threshold import Threshold
 from normalcy.training.dataset import Sampler
 from normalcy.video.reader import working_size
-
-
-class Calibrated(Protocol):
-    """A trained network with everything fitted, ready to be stored."""
-
-    threshold: Threshold | None
-
-    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """(arrays, scalars) for the model folder."""
-        ...
 
 
 class Level(Protocol):
@@ -43,13 +35,17 @@ class Level(Protocol):
         """Clip pairs in a batch of stage 1."""
         ...
 
-    def calibrate(self, network: Network, m: Material) -> Calibrated:
+    def calibrate(self, network: Network, m: Material) -> CalibratedModel:
         """The trained network, calibrated on normal video."""
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class FrameLevel:
     """Whole frames: crops drawn where things move, maps over place."""
+
+    calibrated: Callable[[Network, Material], CalibratedModel] = calibrate
+    """How the trained network is calibrated."""
 
     def size(self, width: int, height: int, cfg: Config) -> tuple[int, int]:
         return working_size(width, height, cfg.input)
@@ -62,5 +58,5 @@ class FrameLevel:
     def batch(self, cfg: Config) -> int:
         return cfg.train.batch
 
-    def calibrate(self, network: Network, m: Material) -> Calibrated:
-        return calibrate(network, m)
+    def calibrate(self, network: Network, m: Material) -> CalibratedModel:
+        return self.calibrated(network, m)

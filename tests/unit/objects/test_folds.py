@@ -15,7 +15,6 @@ from normalcy.errors import TrainingError
 from normalcy.objects import folds
 from normalcy.objects.folds import Looked, ObjectFolds
 from normalcy.objects.model import Looks, ObjectModel
-from normalcy.objects.scorer import ObjectScorer
 from normalcy.objects.training_boxes import Found
 from normalcy.presets import load_config
 from normalcy.scoring.crossfit import cross_fit, plan_of, threshold_of
@@ -136,7 +135,7 @@ def test_unseen_objects_lie_farther_out_than_those_that_the_density_was_fitted_o
 
 
 def scored(model: ObjectModel, video: CachedVideo, found: list[Boxes]) -> np.ndarray:
-    return score_all(ObjectScorer(model, W, H, FPS, boxes=found), stream(video.frames, FPS))[0]
+    return np.array([s.score for s in score_all(model.scorer(video.info, boxes=found), stream(video.frames, FPS))])
 
 
 def test_two_cameras_get_a_model_of_normal_each(seen: Seen) -> None:

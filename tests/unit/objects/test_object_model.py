@@ -9,19 +9,20 @@ import pytest
 import torch
 
 from fakes import moving_square_video
-from made_models import stream
+from made_models import stream, video_info
 from normalcy.config import Config
 from normalcy.detection.boxes import Boxes
 from normalcy.errors import DataError, ModelError, ShortVideoError, TrainingError, VideoError
 from normalcy.nn.build import Network
-from normalcy.objects.model import ObjectModel, Regions, region_size
-from normalcy.objects.scorer import GRID, ObjectScorer
+from normalcy.objects.model import GRID, ObjectModel, Regions, region_size
 from normalcy.objects.statistics import Seen, fused
 from normalcy.presets import load_config
+from normalcy.scoring.scorer import Scorer
 from normalcy.types import FrameScore
 from objects_help import boxes
 
 W, H, FPS = 64, 48, 25.0
+INFO = video_info((W, H), FPS)
 ALL = ("continuity", "localisation", "estimation", "arrow", "irregularity", "middle", "distillation")
 
 
@@ -71,13 +72,13 @@ def model() -> tuple[ObjectModel, np.ndarray, list[Boxes]]:
     return fitted(config())
 
 
-def run(scorer: ObjectScorer, images: np.ndarray) -> list[FrameScore]:
+def run(scorer: Scorer, images: np.ndarray) -> list[FrameScore]:
     out = [s for frame in stream(images, FPS) for s in scorer.push(frame)]
     return out + scorer.finish()
 
 
 def scores(model: ObjectModel, images: np.ndarray, found: list[Boxes], maps: bool = False) -> list[FrameScore]:
-    return run(ObjectScorer(model, W, H, FPS, maps=maps, boxes=found), images)
+    return run(model.scorer(INFO, maps, boxes=found), images)
 
 
 def test_normal_objects_are_standard_in_their_cell(model: tuple[ObjectModel, np.ndarray, list[Boxes]]) -> None:
@@ -166,7 +167,7 @@ def test_a_stream_gives_what_known_boxes_give(model: tuple[ObjectModel, np.ndarr
     m, images, _ = model
     found = boxes_of(stream(images, FPS), build_detector(m.cfg.objects), fps=FPS)
     assert sum(len(b) for b in found) > 20
-    live = run(ObjectScorer(m, W, H, FPS), images)
+    live = run(m.scorer(INFO), images)
     known = scores(m, images, found)
     assert [(s.frame, s.score, s.objects) for s in live] == [(s.frame, s.score, s.objects) for s in known]
 
@@ -222,7 +223,7 @@ def test_large_frames_are_shrunk_and_boxes_given_in_source_pixels() -> None:
     m, images, found = fitted(config("objects.resolution=48"))
     assert region_size(W, H, m.cfg) == (W, H) and region_size(4 * W, 4 * H, m.cfg) == (W, H)
     large = images.repeat(4, axis=1).repeat(4, axis=2)
-    out = run(ObjectScorer(m, 4 * W, 4 * H, FPS, boxes=[b.scaled(4, 4) for b in found]), large)
+    out = run(m.scorer(video_info((4 * W, 4 * H)), boxes=[b.scaled(4, 4) for b in found]), large)
     small = scores(m, images, found)
     np.testing.assert_allclose([s.score for s in out], [s.score for s in small], atol=1e-3)
     assert out[20].objects[0].box == pytest.approx(tuple(4 * v for v in small[20].objects[0].box))
@@ -231,7 +232,7 @@ def test_large_frames_are_shrunk_and_boxes_given_in_source_pixels() -> None:
 def test_wrong_sizes_and_missing_boxes_are_errors(model: tuple[ObjectModel, np.ndarray, list[Boxes]]) -> None:
     m, images, found = model
     with pytest.raises(VideoError, match="is 32x24, the video was 64x48"):
-        run(ObjectScorer(m, W, H, FPS), images[:, ::2, ::2])
+        run(m.scorer(INFO), images[:, ::2, ::2])
     with pytest.raises(DataError, match="boxes are known for 10 frames"):
         scores(m, images, found[:10])
 

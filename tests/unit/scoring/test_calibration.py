@@ -14,9 +14,8 @@ from normalcy.config import Config
 from normalcy.errors import TrainingError
 from normalcy.scoring import calibration
 from normalcy.scoring.calibration import calibrate
-from normalcy.scoring.model import FrameModel
+from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.normal_video import Material
-from normalcy.scoring.scorer import Scorer
 from normalcy.scoring.statistics import Raw
 from normalcy.scoring.windows import Windows
 from normalcy.types import Frame, Piece, VideoInfo
@@ -137,7 +136,7 @@ def test_held_out_video_is_typical_and_few_of_its_frames_alarm() -> None:
     cfg = tiny_config("scoring.stride=1")
     v = video(square_frames(160))
     model = run(cfg, [v], [Piece(0, 0, 80)], [Piece(0, 80, 160)])
-    scorer = Scorer(model, 64, 48, 25.0)
+    scorer = model.scorer(v.info)
     out = [s for i in range(80) for s in scorer.push(Frame(i, i / 25, v.frames[80 + i]))] + scorer.finish()
     readouts = np.array([list(s.readouts.values()) for s in out])
     assert np.abs(np.median(readouts, axis=0)).max() < 0.75

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,17 +10,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from made_models import again, fitted_model, square_frames, tiny_config, tiny_network, windows_of
+from fakes import write_video
+from made_models import again, fitted_model, square_frames, stream, tiny_config, tiny_network, video_info, windows_of
 from normalcy.errors import ModelError, TrainingError
-from normalcy.scoring.model import FrameModel
-from normalcy.scoring.readouts import READOUTS, _Plain
+from normalcy.scoring.frame_model import FrameModel
+from normalcy.scoring.readouts import READOUTS, FrameReadout
+from normalcy.scoring.scorer import score_all
 from normalcy.scoring.threshold import Threshold
 from normalcy.scoring.windows import Windows
 
 ALL = "[" + ",".join(sorted(READOUTS)) + "]"
 
 
-class Brightness(_Plain):
+class Brightness(FrameReadout):
     """A readout that a test can steer: how bright each place of the window's first frame is."""
 
     name = "brightness"
@@ -38,9 +41,10 @@ def shades(*levels: int) -> np.ndarray:
     return np.repeat(np.array([*levels, 0, 0, 0], dtype=np.uint8), 48 * 64 * 3).reshape(-1, 48, 64, 3)
 
 
-def steered(readout: type[_Plain]) -> FrameModel:
+def steered(readout: type[FrameReadout]) -> FrameModel:
     cfg = tiny_config("scoring.bands=1", "scoring.top=1.0")
-    model = FrameModel(cfg, tiny_network(cfg), [readout(cfg)])  # type: ignore[list-item]
+    model = FrameModel(cfg, tiny_network(cfg))
+    model.readouts = [readout(cfg)]
     levels = np.random.default_rng(0).normal(120, 10, 400).clip(60, 180).astype(int)
     model.calibrate(windows_of(model, shades(*levels), batch=64)[:6])
     return model
@@ -126,3 +130,22 @@ def test_reading_leaves_the_network_as_it_is() -> None:
     read(model, square_frames(9))
     after = model.network.state_dict()
     assert before.keys() == after.keys() and all(torch.equal(v, after[k]) for k, v in before.items())
+
+
+def test_a_model_scores_one_video_in_memory_or_from_a_file(tmp_path: Path) -> None:
+    model = fitted_model(tiny_config())
+    images = square_frames(20, seed=3)
+    pushed = score_all(model.scorer(video_info(fps=10.0)), stream(images, 10.0))
+    in_memory = model.score(images, fps=10.0)
+    filed = model.score(write_video(tmp_path / "gate.mkv", images, 10, lossless=True))
+    assert filed.name == "gate" and list(filed.readouts) == model.names
+    for scores in (in_memory, filed):
+        np.testing.assert_array_equal(scores.time_s, [s.time_s for s in pushed])
+        np.testing.assert_array_equal(scores.score, [s.score for s in pushed])
+
+
+def test_other_settings_reach_the_models_of_scenes() -> None:
+    model = fitted_model(tiny_config())
+    model.scenes = [(np.zeros(768, np.float32), fitted_model(tiny_config()))]
+    cfg = tiny_config("scoring.precision=bf16")
+    assert model.with_config(cfg).scenes[0][1].cfg is cfg and model.scenes[0][1].cfg is not cfg

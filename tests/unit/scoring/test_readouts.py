@@ -65,7 +65,7 @@ def test_psnr_is_higher_for_a_frame_that_its_neighbours_do_not_tell() -> None:
     frames[2] = 151
     w = Windows(network, torch.from_numpy(frames), torch.tensor([[0, 1, 2, 3], [0, 1, 1, 3]]))
     maps = readout.maps(w)
-    values = readout.values(w, maps)
+    values = readout.values(maps)
     assert values is not None
     assert values[0] == pytest.approx(10 * np.log10(3 * (51 / 255) ** 2), abs=1e-3)  # squared error summed over RGB
     assert values[1] == pytest.approx(-100.0)  # nothing is different: the floor of 1e-10

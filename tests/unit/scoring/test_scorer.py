@@ -12,10 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from made_models import SIZE, again, fitted_model, square_frames, stream, tiny_config
+from made_models import SIZE, again, fitted_model, square_frames, stream, tiny_config, video_info
 from normalcy.errors import ShortVideoError, VideoError
-from normalcy.scoring.model import FrameModel, Reading
-from normalcy.scoring.scorer import Scorer
+from normalcy.scoring.frame_model import FrameModel, Reading
 from normalcy.types import Frame, FrameScore
 
 FPS = 25.0
@@ -27,7 +26,7 @@ def model() -> FrameModel:
 
 
 def run(model: FrameModel, frames: Iterable[Frame], maps: bool = False) -> list[FrameScore]:
-    scorer = Scorer(model, *SIZE, FPS, "made-up", maps=maps)
+    scorer = model.scorer(video_info(), maps)
     return [s for f in frames for s in scorer.push(f)] + scorer.finish()
 
 
@@ -114,8 +113,11 @@ def test_windows_begin_every_stride_and_end_with_the_video(
 
 def test_clips_follow_time_not_frames(model: FrameModel) -> None:
     m = again(model, "clip.fps=10")
-    assert Scorer(m, *SIZE, 30.0)._span == 3 * 3 + 1
-    assert Scorer(m, *SIZE, 10.0)._span == 4
+    for fps, needed in ((30.0, 3 * 3 + 1), (10.0, 4)):
+        scorer = m.scorer(video_info(fps=fps))
+        scorer.push(stream(square_frames(1))[0])
+        with pytest.raises(ShortVideoError, match=f"one clip needs {needed};"):
+            scorer.finish()
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
@@ -130,12 +132,12 @@ def test_a_video_shorter_than_a_clip(model: FrameModel, n: int) -> None:
 
 def test_no_frame_at_all(model: FrameModel) -> None:
     with pytest.raises(VideoError, match="made-up: no frame"):
-        Scorer(model, *SIZE, FPS, "made-up").finish()
+        model.scorer(video_info()).finish()
 
 
 def test_per_video_runs_from_zero_to_one(model: FrameModel) -> None:
     m = again(model, "scoring.normalise=per_video", "scoring.smoothing=none")
-    scorer = Scorer(m, *SIZE, FPS)
+    scorer = m.scorer(video_info())
     frames = stream(square_frames(40, seed=4))
     assert not [s for f in frames for s in scorer.push(f)]  # nothing is final before the end
     readouts = values(scorer.finish())[:, 1:]
@@ -168,21 +170,21 @@ def test_maps_belong_to_their_frames(model: FrameModel) -> None:
 
 def test_frames_of_the_source_size_are_resized(model: FrameModel) -> None:
     big = np.repeat(np.repeat(square_frames(20), 2, axis=1), 2, axis=2)
-    scorer = Scorer(model, 2 * SIZE[0], 2 * SIZE[1], FPS)
+    scorer = model.scorer(video_info((2 * SIZE[0], 2 * SIZE[1])))
     assert scorer.size == SIZE
     got = [s for f in stream(big) for s in scorer.push(f)] + scorer.finish()
     np.testing.assert_allclose(values(got), values(run(model, stream(square_frames(20)))), atol=1e-5)
 
 
 def test_a_frame_of_another_size_is_an_error(model: FrameModel) -> None:
-    scorer = Scorer(model, *SIZE, FPS, "made-up")
+    scorer = model.scorer(video_info())
     scorer.push(stream(square_frames(1))[0])
     with pytest.raises(VideoError, match="made-up: frame 1 is 32x24, the video was 64x48"):
         scorer.push(Frame(1, 0.04, np.zeros((24, 32, 3), dtype=np.uint8)))
 
 
 def test_time_that_runs_backwards_is_an_error(model: FrameModel) -> None:
-    scorer = Scorer(model, *SIZE, FPS, "made-up")
+    scorer = model.scorer(video_info())
     image = square_frames(1)[0]
     scorer.push(Frame(0, 1.0, image))
     scorer.push(Frame(1, 1.0, image))  # standing still is allowed
@@ -195,7 +197,7 @@ def test_memory_does_not_grow_with_length(model: FrameModel, monkeypatch: pytest
     m = again(model, "scoring.batch=4", "scoring.stride=2")
     monkeypatch.setattr(m, "read", lambda w: Reading(np.zeros((len(w), len(m.names))), np.zeros((len(w), 6, 8), np.float32)))
     image = np.zeros((48, 64, 3), dtype=np.uint8)
-    scorer = Scorer(m, *SIZE, FPS, maps=True)
+    scorer = m.scorer(video_info(), maps=True)
 
     def push(first: int, stop: int) -> int:
         for i in range(first, stop):

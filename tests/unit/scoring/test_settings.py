@@ -12,7 +12,7 @@ from normalcy.errors import ConfigError
 from normalcy.nn.build import Network
 from normalcy.presets import load_config
 from normalcy.results.run_json import protocol, short_protocol
-from normalcy.scoring.model import FrameModel
+from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.settings import alarm, changed, with_settings
 from normalcy.scoring.threshold import Threshold
 

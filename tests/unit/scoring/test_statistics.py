@@ -16,7 +16,7 @@ S = ScoringConfig(readouts=("motion",), bands=1, columns=1, top=1.0)
 
 def raw(*levels: float) -> Raw:
     """Windows whose one map is everywhere of that level."""
-    out = Raw([Motion(None)])  # type: ignore[arg-type, list-item]
+    out = Raw([Motion(None)])  # type: ignore[arg-type]
     if levels:
         out.maps[0].append(torch.tensor(levels)[:, None, None, None].expand(-1, 1, 4, 6).contiguous())
     return out

@@ -1,0 +1,166 @@
+"""The frame level: windows of whole frames, read by readouts that give maps over the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from normalcy.clips.sampling import span, step_at
+from normalcy.errors import ModelError, VideoError
+from normalcy.scoring.fusion import fuse_voices
+from normalcy.scoring.model import CalibratedModel
+from normalcy.scoring.place import PlaceStatistics
+from normalcy.scoring.readouts import FrameReadout, build_readouts
+from normalcy.scoring.scorer import Scorer, Window, WindowScorer
+from normalcy.scoring.statistics import Normal, Raw, settle, top_mean
+from normalcy.scoring.timeline import Anchor
+from normalcy.scoring.windows import Windows
+from normalcy.types import Frame, VideoInfo
+from normalcy.video.reader import working_size
+from normalcy.video.source import VideoRef
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Calibrated reading of a batch of B windows."""
+
+    values: NDArray[np.float64]
+    """(B, R) value of each readout in standard deviations of normal video."""
+    maps: NDArray[np.float32]
+    """(B, h, w) fused map: 1 is as high as the highest place of all but 1 % of normal windows."""
+
+
+class FrameModel(CalibratedModel):
+    """Network and calibration. read() turns windows into calibrated values; everything it needs is stored in the model."""
+
+    readouts: Sequence[FrameReadout]
+    normal: Sequence[Normal] = ()
+    """Of each readout, what it looks like on normal video; none before calibration."""
+    map_scale = 1.0
+
+    def _build_readouts(self) -> list[FrameReadout]:
+        return build_readouts(self.cfg)
+
+    def scorer(self, info: VideoInfo, maps: bool = False, ref: VideoRef | None = None) -> Scorer:
+        voices = self.voices
+        return WindowScorer(
+            self.cfg,
+            info,
+            FrameReader(self, info),
+            self.names,
+            fuse=lambda row: float(fuse_voices(row, voices)),
+            stride=self.cfg.scoring.stride,
+            maps=maps,
+        )
+
+    def windows(self, frames_NHWC: NDArray[np.uint8], index_BT: NDArray[np.int64]) -> Windows:
+        """Put windows on the model's device: (N, H, W, 3) uint8 frames, and which of them are in each window (B, T)."""
+        frames, index = torch.from_numpy(frames_NHWC).to(self.device), torch.from_numpy(index_BT).to(self.device)
+        return Windows(self.network, frames, index, self.cfg.scoring.precision, self.encoder)
+
+    @torch.inference_mode()
+    def observe(self, w: Windows) -> None:
+        """Show the readouts one batch of windows of normal video."""
+        for r in self.readouts:
+            r.observe(w)
+
+    def calibrate(self, windows: Iterable[Windows]) -> None:
+        """Fit places and values on normal windows that the readouts were not fitted on."""
+        raw = Raw(self.readouts)
+        for w in windows:
+            raw.add(w)
+        settled = settle([raw], self.cfg.scoring)
+        self.normal, self.map_scale = settled.whole, settled.map_scale
+
+    @torch.inference_mode()
+    def read(self, w: Windows) -> Reading:
+        """Calibrated values and map of windows. Raises ModelError for a model that was never calibrated."""
+        if not self.normal:
+            raise ModelError("this model was not calibrated on normal video; train it to the end")
+        s = self.cfg.scoring
+        values, fused, local = [], torch.zeros(len(w), *w.grid), 0
+        for r, normal in zip(self.readouts, self.normal, strict=True):
+            maps = r.maps(w)
+            value = r.values(maps)
+            z = normal.place.z(maps.cpu(), s.bands, s.columns, r.two_sided)
+            v = value.cpu() if value is not None else top_mean(z, s.top)
+            values.append((v.double().numpy() - normal.centre) / normal.scale)
+            if r.local:
+                fused = fused + torch.asinh(z)
+                local += 1
+        return Reading(np.stack(values, axis=1), (fused / max(local, 1) / self.map_scale).numpy())
+
+    def _normal_state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
+        arrays: dict[str, NDArray[np.float32]] = {}
+        scalars: dict[str, Any] = {"map_scale": self.map_scale, "readouts": {}}
+        for r, n in zip(self.readouts, self.normal, strict=True):
+            arrays |= {f"{r.name}.place_mean": n.place.mean_KZ, f"{r.name}.place_spread": n.place.spread_KZ}
+            scalars["readouts"][r.name] = {"centre": n.centre, "scale": n.scale}
+        return arrays, scalars
+
+    def _load_normal(self, arrays: Mapping[str, NDArray[np.float32]], scalars: Mapping[str, Any]) -> None:
+        normal = []
+        for name in self.names:
+            s = scalars["readouts"][name]
+            place = PlaceStatistics(arrays[f"{name}.place_mean"], arrays[f"{name}.place_spread"])
+            normal.append(Normal(place, s["centre"], s["scale"]))
+        self.normal, self.map_scale = normal, float(scalars["map_scale"])
+
+
+class FrameReader:
+    """Reads the windows of one video (normalcy.scoring.scorer.Reader)."""
+
+    def __init__(self, model: FrameModel, info: VideoInfo) -> None:
+        self._model, self._info = model, info
+        self._normal: FrameModel | None = None
+        self._centre = (span(model.cfg.clip.length, step_at(info.fps, model.cfg.clips)) - 1) / 2
+        self.size = working_size(info.width, info.height, model.cfg.input)
+        self._unread: list[Window[Image]] = []
+
+    def take(self, frame: Frame) -> Image:
+        height, width = frame.image.shape[:2]
+        if (width, height) == self.size:
+            return frame.image
+        i = self._info
+        if (width, height) == (i.width, i.height):
+            return np.asarray(cv2.resize(frame.image, self.size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        raise VideoError(f"{i.path}: frame {frame.index} is {width}x{height}, the video was {i.width}x{i.height}")
+
+    def add(self, window: Window[Image]) -> None:
+        if self._normal is None:  # the first window says where the camera stands
+            self._normal = self._model.at(np.stack(window.frames))
+        self._unread.append(window)
+
+    def read(self) -> list[Anchor]:
+        assert self._normal is not None  # chosen with the first window
+        images = {i: image for w in self._unread for i, image in zip(w.numbers, w.frames, strict=True)}
+        place = {number: k for k, number in enumerate(images)}
+        index_BT = np.array([[place[i] for i in w.numbers] for w in self._unread], dtype=np.int64)
+        reading = self._normal.read(self._model.windows(np.stack(list(images.values())), index_BT))
+        anchors = [
+            Anchor(w.start + self._centre, values, score_map)
+            for w, values, score_map in zip(self._unread, reading.values, reading.maps, strict=True)
+        ]
+        self._unread.clear()
+        return anchors
+
+    def finish(self) -> None:
+        return
+
+
+def calibrate_folds(models: Sequence[FrameModel], raws: Sequence[Raw], whole: FrameModel) -> None:
+    """Calibrate models that were each fitted on all folds of the normal video but one, and the one fitted on all of it.
+
+    raws[k]: what models[k] reads in the fold that it was not fitted on (see :func:`settle`).
+    """
+    settled = settle(raws, whole.cfg.scoring)
+    for model, normal in zip((*models, whole), (*settled.folds, settled.whole), strict=True):
+        model.normal, model.map_scale = normal, settled.map_scale

@@ -1,0 +1,46 @@
+"""What every readout is, of windows of frames and of objects alike.
+
+There are two kinds, because they answer with different things. A readout of frames (normalcy.scoring.readouts) reads a batch of
+windows, which keeps the passes through the network that readouts share, and gives maps over the picture, whose scale is found
+for each zone. A readout of objects (normalcy.objects.readouts) gives one number for each object; what it goes by is taken from
+the object's crops once and kept, since an object is cut once and read by every model of a cross-validation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[np.float32]]
+Observed = TypeVar("Observed", contravariant=True)
+
+
+class Readout(Generic[Observed]):
+    """One reading of a video. Higher is more abnormal, unless ``two_sided`` says that unusually low is a sign too.
+
+    Show it normal video with observe(), end with fit(). A readout without a model of normal needs neither.
+    """
+
+    name = ""
+    words = ""
+    """What a high value says of a place, an object or a frame, for people; the end of a sentence."""
+    voice = ""
+    """Readouts of one voice share it in the fused value."""
+    reads: tuple[str, ...] = ()
+    """The tasks whose trained heads it reads, by name."""
+
+    def observe(self, x: Observed) -> None:
+        """Take in some normal video."""
+
+    def fit(self) -> None:
+        """End of the normal video: fit what was observed."""
+
+    def state(self) -> Arrays:
+        """Fitted arrays, for the model folder."""
+        return {}
+
+    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        """The reverse of state(). Raises KeyError for an array that is missing."""
