@@ -210,10 +210,14 @@ OBJECT_READOUTS: tuple[ObjectReadoutName, ...] = get_args(ObjectReadoutName)
 class ObjectsConfig(_Strict):
     """Where the objects are, and their crops. Used where something works on objects instead of whole frames."""
 
-    detector: Literal["motion", "onnx", "both", "file"] = network(
-        "motion", "motion: what moves, no weights; onnx: a YOLOX model; both: their union; file: boxes of your own"
+    detector: Literal["auto", "motion", "onnx", "both", "file"] = network(
+        "motion",
+        "motion: what moves, no weights; onnx: a YOLOX model; both: their union; auto: both where weights are found, else "
+        "motion; file: boxes of your own",
     )
-    weights: str | None = place(None, "onnx, both: path of a YOLOX-layout .onnx file, or yolox_nano (downloaded once)")
+    weights: str | None = place(
+        None, "onnx, both: a YOLOX-layout .onnx file by path, or yolox_nano (fetched once); null: yolox_nano where it is"
+    )
     boxes: str | None = place(None, "file: folder of NAME.csv or NAME.npz per video, or one such file")
     min_score: Weight = network(0.25, "onnx, both: boxes that the model is less sure of are left out")
     nms: Weight = network(0.5, "onnx, both: of boxes that overlap by more (IoU) the surest stays")

@@ -18,9 +18,10 @@ from normalcy.config import ObjectsConfig
 from normalcy.detection.base import Detector, build_detector, sample_step
 from normalcy.detection.boxes import NO_CLASS, Boxes
 from normalcy.detection.cache import boxes_of
+from normalcy.detection.choice import concrete
 from normalcy.detection.classes import CLASSES
 from normalcy.detection.tracks import filled, track
-from normalcy.detection.weights import PUBLISHED, find_weights
+from normalcy.detection.weights import find_weights
 from normalcy.errors import OutputError, SourceError, UsageError
 from normalcy.files import write_bytes
 from normalcy.presets import load_config
@@ -86,9 +87,9 @@ def detect(
 ) -> DetectResult:
     """Find the objects of every frame, follow them, and write ``out/NAME.csv``: frame, box, score, label, track.
 
-    detector: motion, onnx, both or file; None for the setting ``objects.detector``. weights: for onnx and both, a YOLOX-layout
-    .onnx file or a name that is downloaded once. boxes: for file, a folder of tables such as this function writes. overlay:
-    also ``NAME.boxes.mp4``. force: do again what is finished. config, sets: settings ``objects.*``.
+    detector: auto, motion, onnx, both or file; None for the setting ``objects.detector``. weights: for onnx and both, a
+    YOLOX-layout .onnx file or a name that is fetched once. boxes: for file, a folder of tables such as this function writes.
+    overlay: also ``NAME.boxes.mp4``. force: do again what is finished. config, sets: settings ``objects.*``.
 
     Of several videos, those that cannot be used are named in the result's ``failed``; a single one raises its error.
 
@@ -106,8 +107,9 @@ def detect(
     refs, failed = find(sources)
     folder = Path(out)
     _may_write(folder, refs, force)
-    if cfg.detector in ("onnx", "both") and cfg.weights in PUBLISHED:
-        find_weights(cfg.weights, None if progress is None else lambda n, of: progress(f"download {cfg.weights}", n, of, {}))
+    cfg = concrete(cfg)
+    if cfg.detector in ("onnx", "both"):  # here and not in the detector, so that a download can be watched
+        find_weights(cfg.weights, None if progress is None else lambda n, of: progress(f"fetch {cfg.weights}", n, of, {}))
     finder = build_detector(cfg)
     single = len(refs) + len(failed) == 1
     videos: list[DetectedVideo] = []

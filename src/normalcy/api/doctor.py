@@ -13,13 +13,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from normalcy.detection.weights import KNOWN, locate, weights_folders
 from normalcy.files import check_writable
 from normalcy.versions import usable_cores, version
 
 EXTRAS = {
     "log": ("tensorboard", "TensorBoard logs of training"),
     "data": ("h5py", "label files in MATLAB 7.3 format"),
-    "objects": ("onnxruntime", "the object detectors onnx and both"),
+    "objects": ("onnxruntime", "objects found by a model, not by their motion alone"),
 }
 """Optional extra -> (distribution that it brings, what that is for)."""
 LOW_SPACE = 2 * 2**30
@@ -67,6 +68,7 @@ def examine() -> Report:
         "cache": _cache,
         "speed": _speed,
         **{f"extra {name}": lambda name=name: _extra(name) for name in EXTRAS},  # type: ignore[misc]
+        **{f"weights {name}": lambda name=name: _weights(name) for name in KNOWN},  # type: ignore[misc]
     }
     return Report([_look(name, probe) for name, probe in probes.items()])
 
@@ -186,3 +188,11 @@ def _extra(name: str) -> Check:
         return Check(f"extra {name}", f"{package} {importlib.metadata.version(package)}: {purpose}")
     except importlib.metadata.PackageNotFoundError:
         return Check(f"extra {name}", f"not installed: {purpose}", None, f"pip install {package}")
+
+
+def _weights(name: str) -> Check:
+    known, path = KNOWN[name], locate(name)
+    if path is not None:
+        return Check(f"weights {name}", f"{path}: {known.what}")
+    where = " or ".join(map(str, weights_folders()))
+    return Check(f"weights {name}", f"not in {where}: {known.what}", None, known.get)

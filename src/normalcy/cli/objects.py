@@ -26,7 +26,7 @@ def detect(
         Path, typer.Option(metavar="DIR", help="Folder for the tables, one NAME.csv per video.", show_default=False)
     ],
     detector: Annotated[
-        str | None, typer.Option(metavar="motion|onnx|both|file", help="How objects are found; default motion.")
+        str | None, typer.Option(metavar="auto|motion|onnx|both|file", help="How objects are found; default motion.")
     ] = None,
     weights: Annotated[
         str | None,

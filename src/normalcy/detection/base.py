@@ -93,7 +93,14 @@ def _file(cfg: ObjectsConfig, features: bool) -> Detector:
     return GivenBoxes(cfg)
 
 
+def _auto(cfg: ObjectsConfig, features: bool) -> Detector:
+    from normalcy.detection.choice import concrete
+
+    return build_detector(concrete(cfg), features)
+
+
 DETECTORS: dict[str, Callable[[ObjectsConfig, bool], Detector]] = {
+    "auto": _auto,
     "motion": _motion,
     "onnx": _onnx,
     "both": _both,
@@ -111,6 +118,7 @@ def build_detector(cfg: ObjectsConfig, features: bool = False) -> Detector:
 
     features: boxes come with ``Boxes.features_ND``: what the detector's own feature map shows in each, from the same inference.
     ``onnx`` has them where its model has such a map (see normalcy.detection.feature_map), and ``both`` then has them for motion
-    boxes too; of others ``features_ND`` is None. ``boxes_of`` keeps them with the boxes.
+    boxes too; of others ``features_ND`` is None. ``boxes_of`` keeps them with the boxes. A model that is stored should name
+    its detector: see normalcy.detection.choice.concrete for ``auto``.
     """
     return DETECTORS[cfg.detector](cfg, features)

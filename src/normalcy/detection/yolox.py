@@ -98,10 +98,8 @@ class YoloxDetector:
     def __init__(self, cfg: ObjectsConfig, features: bool = False) -> None:
         """features: also describe each box by the model's own feature map, where it has one (``has_features`` says).
 
-        Raises UsageError without a path or without onnxruntime, WeightsError for a file that is no YOLOX model.
+        Raises UsageError without onnxruntime, WeightsError where the file is missing or no YOLOX model.
         """
-        if cfg.weights is None:
-            raise UsageError("the detector onnx needs a model: set objects.weights to a .onnx file, or to yolox_nano")
         self._cfg = cfg
         self._path = find_weights(cfg.weights)
         self._digest = _sha256(self._path)

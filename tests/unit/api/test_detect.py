@@ -11,7 +11,7 @@ import pytest
 
 import normalcy
 from fakes import moving_square_video, write_video
-from normalcy.errors import DataError, SourceError, UsageError, VideoError
+from normalcy.errors import DataError, SourceError, UsageError, VideoError, WeightsError
 from normalcy.report.boxes import draw_boxes
 from normalcy.video.reader import VideoReader
 
@@ -115,7 +115,7 @@ def test_one_bad_video_of_several_is_named(videos: Path, tmp_path: Path) -> None
 def test_wrong_calls(videos: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="detector"):
         normalcy.detect(videos, tmp_path / "out", detector="magic")
-    with pytest.raises(UsageError, match=r"objects\.weights"):
+    with pytest.raises(WeightsError, match="get it with: normalcy weights yolox_nano"):
         normalcy.detect(videos, tmp_path / "out", detector="onnx")
     (tmp_path / "boxes").mkdir()
     with pytest.raises(DataError, match="no boxes for the video '01'"):

@@ -12,6 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from normalcy.api import doctor
+from normalcy.detection import weights
+from normalcy.detection.weights import KNOWN
 from normalcy.video import codecs
 
 
@@ -30,7 +32,7 @@ def test_a_machine_that_runs_the_tests_is_fit() -> None:
     checks = named(report)
     assert report.ok
     parts = ["normalcy", "python", "cores", "torch", "gpu", "video", "cache", "speed"]
-    assert list(checks) == [*parts, "extra log", "extra data", "extra objects"]
+    assert list(checks) == [*parts, *(f"extra {e}" for e in doctor.EXTRAS), *(f"weights {w}" for w in KNOWN)]
     assert "H.264 in and out" in checks["video"].found
     assert "clips/s with 1 thread" in checks["speed"].found
     assert json.loads(json.dumps(report.to_dict()))["ok"] is True
@@ -126,3 +128,13 @@ def test_a_busy_machine_is_said(monkeypatch) -> None:
     monkeypatch.setattr("os.getloadavg", lambda: (1000.0, 0.0, 0.0))
     assert doctor._cores().ok is None
     assert 1 <= doctor.usable_cores() <= (os.cpu_count() or 1)
+
+
+def test_weights_are_named_with_where_they_are_or_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "weights_folders", lambda: [tmp_path])
+    monkeypatch.setattr(doctor, "weights_folders", lambda: [tmp_path])
+    lacking = doctor._weights("yolox_nano")
+    assert lacking.ok is None and str(tmp_path) in lacking.found and lacking.advice == "normalcy weights yolox_nano"
+    (tmp_path / "yolox_nano.onnx").write_bytes(b"x")
+    there = doctor._weights("yolox_nano")
+    assert there.ok is True and str(tmp_path / "yolox_nano.onnx") in there.found

@@ -148,8 +148,6 @@ def test_what_is_no_model_at_all(tmp_path: Path) -> None:
         build_detector(ObjectsConfig(detector="onnx", weights=str(tmp_path / "junk.onnx")))
     with pytest.raises(WeightsError, match=r"no\.onnx: no such file; give the path .* yolox_nano"):
         build_detector(ObjectsConfig(detector="onnx", weights=str(tmp_path / "no.onnx")))
-    with pytest.raises(UsageError, match=r"needs a model: set objects\.weights"):
-        build_detector(ObjectsConfig(detector="both"))
 
 
 def test_the_key_changes_with_weights_and_settings(tmp_path: Path) -> None:

@@ -1,0 +1,39 @@
+"""From settings that leave things open to settings that say everything: which detector, with which weights."""
+
+from __future__ import annotations
+
+import warnings
+
+from normalcy.config import ObjectsConfig
+from normalcy.detection.weights import DETECTOR, locate, missing
+
+WITHOUT = "objects are found by their motion alone: what stands still has no box, and people side by side share one"
+
+
+class NoDetectorWarning(UserWarning):
+    """The detector ``auto`` does without a model."""
+
+
+def concrete(cfg: ObjectsConfig) -> ObjectsConfig:
+    """The settings with ``auto`` replaced by what this machine has: ``both`` with its weights by name, else ``motion``.
+
+    Weights that are named are fetched or an error; where none are named and none are found, or onnxruntime is missing, a
+    NoDetectorWarning says in one line what is lacking, what that costs and how to get it.
+    """
+    if cfg.detector != "auto":
+        return cfg
+    lacking = _lacking(cfg)
+    if lacking is None:
+        return cfg.model_copy(update={"detector": "both", "weights": cfg.weights or DETECTOR})
+    warnings.warn(f"{WITHOUT}; {lacking}", NoDetectorWarning, stacklevel=2)
+    return cfg.model_copy(update={"detector": "motion"})
+
+
+def _lacking(cfg: ObjectsConfig) -> str | None:
+    try:
+        import onnxruntime  # noqa: F401
+    except ImportError as e:
+        return f"onnxruntime is not there ({e}); get it with: pip install 'normalcy[objects]'"
+    if cfg.weights is None and locate(DETECTOR) is None:
+        return missing(DETECTOR)
+    return None
