@@ -21,7 +21,7 @@ import torch
 
 from normalcy.config import Config
 from normalcy.detection.boxes import Boxes
-from normalcy.nn.build import Network
+from normalcy.nn.build import build_network
 from normalcy.objects.flow import measure
 from normalcy.objects.model import ObjectModel
 from normalcy.objects.statistics import Seen
@@ -48,7 +48,7 @@ def drifting(count: int, frames: int) -> list[Boxes]:
 def random_model(cfg: Config, images: np.ndarray) -> ObjectModel:
     """Untrained, calibrated on a few objects, so that everything runs."""
     torch.manual_seed(0)
-    model = ObjectModel(cfg, Network(cfg).eval())
+    model = ObjectModel(cfg, build_network(cfg).eval())
     t, found = cfg.clip.length, drifting(10, len(images))
     regions = [model.regions(images[i : i + t], found[i + t // 2], 1 / FPS) for i in range(0, len(images) - t, 2)]
     looks = [model.look(clips) for clips in model.batches(regions, (W, H))]

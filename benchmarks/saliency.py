@@ -54,7 +54,7 @@ def looks(model: FrameModel, video: Path, masks: Path, count: int) -> Iterator[L
     frames = open_cache(ref, working_size(info.width, info.height, model.cfg.input)).frames
     with np.load(masks) as stored:
         of_frame = stored["masks"]
-    length, step = model.cfg.clip.length, step_at(info.fps, model.cfg.clips)
+    length, step = model.cfg.clip.length, step_at(info.fps, model.cfg)
     late = length // 2  # the later of a window's two middle frames
     possible = [
         i for i in np.flatnonzero(of_frame.any(axis=(1, 2))) if late * step <= i < len(frames) - (length - 1 - late) * step

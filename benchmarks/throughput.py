@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from normalcy.clips.sampling import sliding, span, step_at
 from normalcy.config import Config
 from normalcy.data.sampler import ClipSampler
-from normalcy.nn.build import Network, channels_last
+from normalcy.nn.build import build_network, channels_last
 from normalcy.presets import load_config
 from normalcy.scoring.frame_model import FrameModel
 from normalcy.training.dataset import Feed
@@ -79,11 +79,11 @@ def random_model(cfg: Config, video: Path) -> FrameModel:
     """A network that learned nothing, with readouts fitted on the first frames: scores at full speed."""
     torch.manual_seed(cfg.seed)
     info = probe(video)
-    step = step_at(info.fps, cfg.clip)
+    step = step_at(info.fps, cfg)
     count = max(FIT, 2 * span(cfg.clip.length, step))
     size = working_size(info.width, info.height, cfg.input)
     frames = np.stack([f.image for f in frames_of(video, size, count)])
-    model = FrameModel(cfg, Network(cfg))
+    model = FrameModel(cfg, build_network(cfg))
     places = sliding(len(frames), cfg.clip.length, step, max(1, len(frames) // 16))
     few = [places[i : i + 2] for i in range(0, len(places), 2)]  # at a time: fitting must not be what takes the most memory
     for p in few:
@@ -159,9 +159,9 @@ def measure_training(video: Path, cfg: Config, frames: int, repeats: int, steps:
         stored = Path(folder) / "frames.npy"
         np.save(stored, np.stack([f.image for f in frames_of(video, size, frames)]))
         mapped = np.load(stored, mmap_mode="r")
-        piece = Piece(0, 0, len(mapped), step_at(info.fps, cfg.clip))
+        piece = Piece(0, 0, len(mapped), step_at(info.fps, cfg))
         sampler = ClipSampler([mapped], [piece], cfg.clip, cfg.train.crop, cfg.seed)
-        task = ProxyTask(channels_last(Network(cfg)))  # type: ignore[arg-type]
+        task = ProxyTask(channels_last(build_network(cfg)), cfg)
         size_of_batch = cfg.train.batch
         batches = iter(Feed(sampler, size_of_batch, 0, 1_000_000))
         fixed = next(batches)

@@ -11,7 +11,7 @@ import torch
 from fakes import moving_square_video
 from normalcy.clips.sampling import sliding
 from normalcy.config import Config
-from normalcy.nn.build import Network
+from normalcy.nn.build import Network, build_network
 from normalcy.presets import load_config
 from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.windows import Windows
@@ -27,7 +27,7 @@ def tiny_config(*sets: str) -> Config:
 
 def tiny_network(cfg: Config, seed: int = 0) -> Network:
     torch.manual_seed(seed)
-    network = Network(cfg).eval()
+    network = build_network(cfg).eval()
     with torch.no_grad():
         for p in network.parameters():
             if p.ndim > 1:  # fresh weights answer nearly the same to everything, which would hide mistakes
@@ -70,8 +70,8 @@ def again(model: FrameModel, *sets: str) -> FrameModel:
     return FrameModel.from_state(cfg, model.network, *model.state())
 
 
-def batch_of(clips: np.ndarray, m: Sequence[int], scene: Sequence[int]) -> dict[str, torch.Tensor]:
+def batch_of(clips: np.ndarray, m: Sequence[int], video: Sequence[int]) -> dict[str, torch.Tensor]:
     """A training batch whose V and V_c are the halves of 2 B clips (2 B, T, H, W, 3)."""
     b = len(m)
     x = torch.from_numpy(clips)
-    return {"v": x[:b], "c": x[b:, :-1], "m": torch.tensor(m), "scene": torch.tensor(scene)}
+    return {"v": x[:b], "c": x[b:, :-1], "m": torch.tensor(m), "video": torch.tensor(video)}

@@ -282,11 +282,11 @@ class Config(_Strict):
     alarm: AlarmConfig = AlarmConfig()
 
     @property
-    def clips(self) -> ClipConfig:
-        """Clips as they are at this level."""
+    def level_fps(self) -> float | None:
+        """Frames per second of a clip at this level, of frames or of objects; None: every ``clip.step``-th frame."""
         if self.level != "object" or self.clip.fps is None or self.objects.fps is None:
-            return self.clip
-        return self.clip.model_copy(update={"fps": self.objects.fps})
+            return self.clip.fps
+        return self.objects.fps
 
     @property
     def judges_places(self) -> bool:

@@ -12,7 +12,7 @@ from normalcy.errors import ConfigError
 from normalcy.experiments.store import what_decides
 from normalcy.presets import known_keys
 from normalcy.results.run_json import key
-from normalcy.scoring.model import FrameModel
+from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.settings import with_settings
 
 

@@ -11,7 +11,7 @@ import torch
 from fakes import moving_square_video
 from made_models import square_frames, tiny_config, tiny_network
 from normalcy.config import OBJECT_READOUTS, Config, ReadoutName
-from normalcy.nn.build import Network
+from normalcy.nn.build import Network, build_network
 from normalcy.nn.tasks import TASKS
 from normalcy.objects.both_levels import BothModel
 from normalcy.objects.model import ObjectModel, build_readout
@@ -30,9 +30,13 @@ def config(name: str) -> Config:
     return tiny_config(f"scoring.readouts=[{name}]", "decoder.steps=1", "decoder.width=8")
 
 
+CFG = config("density")
+"""Of the windows: readouts are all of the same network."""
+
+
 def windows(network: Network, seed: int = 5) -> Windows:
     index = np.arange(B)[:, None] + np.arange(T)
-    return Windows(network, torch.from_numpy(square_frames(B + T, seed)), torch.from_numpy(index))
+    return Windows(network, torch.from_numpy(square_frames(B + T, seed)), torch.from_numpy(index), CFG)
 
 
 def read(readout: Readout, network: Network) -> torch.Tensor:
@@ -83,7 +87,7 @@ def test_maps_and_values(fitted: tuple[Readout, Network]) -> None:
         assert torch.isfinite(maps).all()
         values = readout.values(maps)
         assert values is None or (values.shape == (B,) and torch.isfinite(values).all())
-        one = Windows(network, w.frames_NHWC, w.index_BT[2:3])
+        one = Windows(network, w.frames_NHWC, w.index_BT[2:3], CFG)
         torch.testing.assert_close(readout.maps(one)[0], maps[2], rtol=1e-3, atol=1e-4)
     if not readout.local:
         assert torch.equal(maps.amax(dim=(2, 3)), maps.amin(dim=(2, 3)))
@@ -129,7 +133,7 @@ def objects() -> ObjectClips:
     sets = ["level=object", "objects.side=16", "heads.classes=3", "objects.detector=file", "objects.boxes=x", *on]
     cfg = load_config("tiny", environ={}, sets=sets)
     torch.manual_seed(0)
-    model = ObjectModel(cfg, Network(cfg).eval())
+    model = ObjectModel(cfg, build_network(cfg).eval())
     found = boxes((2, 3, 20, 30), (30, 10, 50, 40), (10, 5, 40, 45))
     teacher = np.random.default_rng(0).random((3, 3)).astype(np.float32)
     regions = [

@@ -11,7 +11,7 @@ import torch
 from made_models import batch_of, square_frames
 from normalcy.cli.progress import Bars, Lines
 from normalcy.config import OBJECT_TASKS, Config, TasksConfig
-from normalcy.nn.build import Network
+from normalcy.nn.build import build_network
 from normalcy.nn.tasks import TASKS, Passes, chance
 from normalcy.presets import load_config
 from normalcy.scoring.windows import Windows
@@ -57,8 +57,8 @@ def test_it_says_what_it_is(name: str) -> None:
 
 
 def test_its_loss_teaches_and_its_figures_carry_its_name(name: str) -> None:
-    task, network = TASKS[name], Network(config(name)).train()
-    loss, figures = task.loss(Passes(network, batch()))
+    task, network = TASKS[name], build_network(config(name)).train()
+    loss, figures = task.loss(Passes(network, batch(), config(name)))
     loss.backward()
     assert math.isfinite(loss.item())
     assert set(figures) <= {f"{name}_accuracy"} and all(0.0 <= float(v) <= 1.0 for v in figures.values())
@@ -66,8 +66,8 @@ def test_its_loss_teaches_and_its_figures_carry_its_name(name: str) -> None:
 
 
 def test_a_chance_level_stands_beside_an_accuracy_alone(name: str) -> None:
-    task, network = TASKS[name], Network(config(name)).train()
-    _, figures = task.loss(Passes(network, batch()))
+    task, network = TASKS[name], build_network(config(name)).train()
+    _, figures = task.loss(Passes(network, batch(), config(name)))
     guess = task.chance(T)
     assert guess is None or (0.0 < guess < 1.0 and f"{name}_accuracy" in figures)
     assert chance(config(name)) == ({} if guess is None else {name: guess})
@@ -76,8 +76,8 @@ def test_a_chance_level_stands_beside_an_accuracy_alone(name: str) -> None:
 def test_its_score_is_one_value_for_each_clip(name: str) -> None:
     if "object" not in TASKS[name].levels:
         pytest.skip("it has no score of its own")
-    network, b = Network(config(name)).eval(), batch()
-    w = Windows(network, b["v"].flatten(0, 1), torch.arange(B * T).view(B, T))
+    network, b = build_network(config(name)).eval(), batch()
+    w = Windows(network, b["v"].flatten(0, 1), torch.arange(B * T).view(B, T), config(name))
     with torch.inference_mode():
         value = TASKS[name].score(w, b["teacher"])
     assert value.shape == (B,) and torch.isfinite(value).all()

@@ -168,7 +168,7 @@ def test_untrained_encoder_keeps_the_weights_that_it_drew(tmp_path: Path) -> Non
 
     from normalcy.experiments.cells import configure
     from normalcy.experiments.tables import TABLES
-    from normalcy.nn.build import Network
+    from normalcy.nn.build import build_network
 
     truth = layouts.make_folder(tmp_path / "data")
     row = next(r for r in TABLES["table2"].rows if r.untrained)
@@ -179,7 +179,7 @@ def test_untrained_encoder_keeps_the_weights_that_it_drew(tmp_path: Path) -> Non
     from lightning import seed_everything
 
     seed_everything(cfg.seed, workers=True, verbose=False)
-    drawn = Network(cfg).state_dict()
+    drawn = build_network(cfg).state_dict()
     weights = [k for k in drawn if k.startswith("encoder.") and k.endswith("weight")]
     assert weights
     for name in weights:

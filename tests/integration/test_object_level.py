@@ -135,8 +135,8 @@ def test_pushed_frames_give_the_scores_of_the_file(
 def test_clips_of_objects_have_their_own_rate(both: Path) -> None:
     model = load_model(both)
     assert isinstance(model, BothModel)
-    assert (model.frame.cfg.clips.fps, model.objects.cfg.clips.fps) == (5.0, 10.0)
-    assert [step_at(10.0, m.cfg.clips) for m in (model.frame, model.objects)] == [2, 1]
+    assert (model.frame.cfg.level_fps, model.objects.cfg.level_fps) == (5.0, 10.0)
+    assert [step_at(10.0, m.cfg) for m in (model.frame, model.objects)] == [2, 1]
     assert "at about 10 per second" in (both / "objects" / "README.md").read_text()
 
 

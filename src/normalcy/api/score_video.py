@@ -309,7 +309,7 @@ def _warnings(job: Job, info: VideoInfo, series: _Series) -> list[str]:
 
 def _clip_rate(job: Job, fps: float) -> float:
     """Frames per second of the model's clips in video of this rate."""
-    return fps / step_at(fps, job.model.cfg.clips) if fps > 0 else 0.0
+    return fps / step_at(fps, job.model.cfg) if fps > 0 else 0.0
 
 
 def _still_valid(job: Job) -> bool:

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.config import ClipConfig
+from normalcy.config import Config
 from normalcy.errors import ShortVideoError
 
 Indices = NDArray[np.int64]
@@ -35,12 +35,12 @@ def span(length: int, step: int) -> int:
     return (length - 1) * step + 1
 
 
-def step_at(fps: float, clip: ClipConfig) -> int:
+def step_at(fps: float, cfg: Config) -> int:
     """Source frames between two clip frames for a video of ``fps`` frames per second: at least 1.
 
     Time between frames, not their number, decides how far things move in a clip, so one model fits cameras of any rate.
     """
-    return clip.step if clip.fps is None else max(1, round(fps / clip.fps))
+    return cfg.clip.step if cfg.level_fps is None else max(1, round(fps / cfg.level_fps))
 
 
 def continuous(start: int, length: int, step: int = 1) -> Indices:

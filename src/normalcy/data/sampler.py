@@ -32,7 +32,7 @@ class ClipBatch(NamedTuple):
     """(B, T, h, w, 3) continuous clips of the same videos at other times; (B, T-1, ...) with ``clip.match_lengths``."""
     m: NDArray[np.int64]
     """(B,) missing frame, in [1, T-2]."""
-    scene: NDArray[np.int64]
+    video: NDArray[np.int64]
     """(B,) which video the pair is from."""
 
 
@@ -82,8 +82,8 @@ class ClipSampler:
             vs.append(frames[v[0] : v[-1] + 1 : p.step, y : y + h, x : x + w])
             cs.append(frames[c[0] : c[-1] + 1 : p.step, y : y + h, x : x + w])
             ms.append(pair.m)
-        scene = np.array([self._pieces[k].video for k in which], dtype=np.int64)
-        return ClipBatch(np.stack(vs), np.stack(cs), np.array(ms, dtype=np.int64), scene)
+        videos = np.array([self._pieces[k].video for k in which], dtype=np.int64)
+        return ClipBatch(np.stack(vs), np.stack(cs), np.array(ms, dtype=np.int64), videos)
 
     def _place(self, k: int, v_start: int, c_start: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
         """(y, x, h, w) of the crop: one place for both clips, likelier the more moves there in both of them.

@@ -19,7 +19,7 @@ from normalcy.nn.light import LightEncoder
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
-__all__ = ["ENCODERS", "Encoder", "Network", "build_encoder", "channels_last", "frozen_statistics"]
+__all__ = ["ENCODERS", "Encoder", "Network", "build_encoder", "build_network", "channels_last", "frozen_statistics"]
 
 
 def _light(cfg: Config) -> Encoder:
@@ -45,35 +45,20 @@ def build_encoder(cfg: Config) -> Encoder:
 
 
 class Network(nn.Module):
-    """F with its heads, and decoder and painter where the configuration asks for them."""
+    """F with its heads, and decoder and painter where a task asks for them. It holds no settings beside the kind of its input:
+    what is done with it, in training and scoring, is said by those who use it."""
 
-    def __init__(self, cfg: Config) -> None:
+    def __init__(
+        self, encoder: Encoder, heads: Heads, channels: str, decoder: Decoder | None = None, painter: Painter | None = None
+    ) -> None:
+        """channels: how pictures become input, see normalcy.nn.inputs."""
         super().__init__()
-        self.cfg = cfg
-        self.encoder = build_encoder(cfg)
-        h = cfg.heads
-        t = cfg.tasks
-        classes = h.classes if t.distillation > 0 else 0
-        self.heads = Heads(
-            self.encoder.channels,
-            cfg.clip.length,
-            h.projection,
-            h.hidden,
-            h.keep_time,
-            t.arrow > 0,
-            t.irregularity > 0,
-            classes,
-        )
-        self.decoder: Decoder | None = None
-        if cfg.decoder.steps > 0 or cfg.tasks.frame_prediction > 0:
-            self.decoder = Decoder(self.encoder.channels, self.encoder.stride[1], cfg.decoder.width, cfg.clip.length)
-        self.painter: Painter | None = None
-        if t.middle > 0:
-            self.painter = Painter(self.encoder.channels, self.encoder.stride[1], cfg.decoder.width)
+        self.encoder, self.heads, self.channels = encoder, heads, channels
+        self.decoder, self.painter = decoder, painter
 
     def features(self, x_BTHWC: Tensor) -> Tensor:
         """Features f_BDthw of clips (B, T, H, W, 3), uint8 or float in [0, 1]. Any T >= 1."""
-        f_BDthw: Tensor = self.encoder(to_input(x_BTHWC, self.cfg.input.channels))
+        f_BDthw: Tensor = self.encoder(to_input(x_BTHWC, self.channels))
         return f_BDthw
 
     def estimate(self, x_BTHWC: Tensor, t: Tensor) -> Tensor:
@@ -95,9 +80,21 @@ class Network(nn.Module):
         estimate: Tensor = self.decoder(self.features(rest), t, picture(before), picture(after))
         return estimate
 
-    def parameter_counts(self) -> dict[str, int]:
-        """Parameters of encoder, heads and (where there are any) decoder and painter."""
-        return {name: sum(p.numel() for p in part.parameters()) for name, part in self.named_children()}
+
+def build_network(cfg: Config) -> Network:
+    """The network that the configuration describes, with random weights. Raises ConfigError as build_encoder()."""
+    h, t = cfg.heads, cfg.tasks
+    encoder = build_encoder(cfg)
+    classes = h.classes if t.distillation > 0 else 0
+    heads = Heads(
+        encoder.channels, cfg.clip.length, h.projection, h.hidden, h.keep_time, t.arrow > 0, t.irregularity > 0, classes
+    )
+    decoder = painter = None
+    if cfg.decoder.steps > 0 or t.frame_prediction > 0:
+        decoder = Decoder(encoder.channels, encoder.stride[1], cfg.decoder.width, cfg.clip.length)
+    if t.middle > 0:
+        painter = Painter(encoder.channels, encoder.stride[1], cfg.decoder.width)
+    return Network(encoder, heads, cfg.input.channels, decoder, painter)
 
 
 def channels_last(module: ModuleT) -> ModuleT:

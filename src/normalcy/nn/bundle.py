@@ -26,7 +26,7 @@ from torch import Tensor
 from normalcy.config import Config
 from normalcy.errors import ConfigError, ModelError
 from normalcy.files import write_files
-from normalcy.nn.build import Network, channels_last
+from normalcy.nn.build import Network, build_network, channels_last
 from normalcy.presets import stored_config
 
 FORMAT = 3
@@ -187,7 +187,7 @@ def _tensors(path: Path, data: bytes) -> dict[str, Tensor]:
 def _network(config: Config, state: Mapping[str, Tensor], path: Path) -> Network:
     # Building draws random weights; loading a model must not move the caller's random numbers.
     with torch.random.fork_rng(devices=[]):
-        network = Network(config)
+        network = build_network(config)
     own = network.state_dict()
     for name in sorted(own.keys() | state.keys()):
         if name not in state or name not in own:

@@ -64,7 +64,7 @@ def contrastive_term(z_d: Tensor, z_c: Tensor, tau: float, other: Tensor | None 
     """Appearance term of equation 3: -log(q+ / (q+ + sum of q-)), equations 6 and 7.
 
     q+ = exp(cos(z_d_i, z_c_i) / tau); q-_ij = exp(cos(z_d_i, z_d_j) / tau) + exp(cos(z_d_i, z_c_j) / tau).
-    other: (B, B) bool, other[i, j] says that j shows another scene than i and so is a negative of it; by default every
+    other: (B, B) bool, other[i, j] says that j is of another video than i and so is a negative of it; by default every
     j other than i. A row without a negative contributes 0.
     """
     n = len(z_d)

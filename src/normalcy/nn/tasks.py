@@ -23,7 +23,7 @@ from normalcy.nn.heads import PLACE, Pool
 from normalcy.nn.inputs import grey, picture, to_input
 
 Batch = Mapping[str, Tensor]
-"""v (B, T, h, w, 3) uint8, c the same or one frame shorter, m (B,), scene (B,): see normalcy.data.sampler. Clips of objects may
+"""v (B, T, h, w, 3) uint8, c the same or one frame shorter, m (B,), video (B,): see normalcy.data.sampler. Clips of objects may
 bring ``irregular`` (as v, frames at uneven steps) and ``teacher`` (B, K), the detector's class scores."""
 Terms = tuple[Tensor, dict[str, Tensor]]
 """A loss, and figures without gradient that tell how well the task is solved."""
@@ -56,13 +56,14 @@ class Passes:
     Clips of one length go through F together, so that batch statistics see all kinds of them alike.
     """
 
-    def __init__(self, network: Network, batch: Batch) -> None:
+    def __init__(self, network: Network, batch: Batch, cfg: Config) -> None:
         self.network, self.batch = network, batch
-        self.weights: TasksConfig = network.cfg.tasks
+        self.weights: TasksConfig = cfg.tasks
+        self._places = cfg.judges_places
 
     def encode(self, x_BTHWC: Tensor) -> Tensor:
         """F of clips (B, T, h, w, 3)."""
-        x_BCTHW = to_input(x_BTHWC, self.network.cfg.input.channels)
+        x_BCTHW = to_input(x_BTHWC, self.network.channels)
         f: Tensor = self.network.encoder(x_BCTHW.contiguous(memory_format=torch.channels_last_3d))
         return f
 
@@ -147,11 +148,11 @@ class Passes:
     @property
     def pool(self) -> Pool:
         """What P1 and P2 judge: each place, or the whole crop."""
-        return PLACE if self.network.cfg.judges_places else None
+        return PLACE if self._places else None
 
     def counts(self, clips_BTHWC: Tensor, f_BDthw: Tensor) -> Tensor | None:
         """How much each place of these clips counts where places are judged; None where whole crops are."""
-        return moving(clips_BTHWC, (f_BDthw.shape[-2], f_BDthw.shape[-1])) if self.network.cfg.judges_places else None
+        return moving(clips_BTHWC, (f_BDthw.shape[-2], f_BDthw.shape[-1])) if self._places else None
 
     def single(self, m: Tensor) -> Tensor:
         """F of frame m of each V alone; its statistics stay out of batch normalisation."""
@@ -164,6 +165,8 @@ class ScoredClips(Protocol):
     """What a score reads: intact clips and the passes through F on demand (normalcy.scoring.windows.Windows)."""
 
     network: Network
+    cfg: Config
+    """What is scored with."""
     length: int
 
     @property
@@ -214,7 +217,7 @@ def _odds(logits_B2: Tensor) -> Tensor:
 def continuity_odds(w: ScoredClips, pool: Pool) -> Tensor:
     """P1's log-odds of "discontinuous" on what it was trained on, intact: whole clips, or their two middle frames. As of
     _whole()."""
-    f = w.full if w.network.cfg.tasks.continuity_of == "clip" else w.pair
+    f = w.full if w.cfg.tasks.continuity_of == "clip" else w.pair
     return _odds(w.network.heads.continuity(f, pool))
 
 
@@ -227,7 +230,7 @@ def localisation_miss(w: ScoredClips, pool: Pool) -> Tensor:
 
 def _whole(judged: Callable[[ScoredClips, Pool], Tensor], w: ScoredClips) -> Tensor:
     """(B,) of whole clips, the way the heads were trained: on the pooled clip, or at each place, and then the mean."""
-    if w.network.cfg.judges_places:
+    if w.cfg.judges_places:
         return judged(w, PLACE).mean(dim=(1, 2))
     return judged(w, None)
 
@@ -299,10 +302,10 @@ class Estimation(Task):
         w, heads = p.weights, p.network.heads
         f_m = p.single(p.batch["m"])
         z_d, z_m, z_c = heads.project(p.d), heads.project(f_m), heads.project(p.c)
-        scene = p.batch["scene"]
-        other = scene[:, None] != scene[None, :]
-        # One scene in the batch: other clips stand in for "other scenes".
-        other |= ~other.any(dim=1, keepdim=True) & ~torch.eye(len(scene), dtype=torch.bool, device=scene.device)
+        video = p.batch["video"]
+        other = video[:, None] != video[None, :]
+        # One video in the batch: its other clips stand in for those of other videos.
+        other |= ~other.any(dim=1, keepdim=True) & ~torch.eye(len(video), dtype=torch.bool, device=video.device)
         loss = losses.estimation_loss(z_d, z_m, z_c, w.omega, w.gamma, w.tau, other)
         with torch.no_grad():  # how often the missing frame is nearer to V_d than V_c is (chance: half)
             nearer = F.cosine_similarity(z_d.float(), z_m.float()) > F.cosine_similarity(z_d.float(), z_c.float())

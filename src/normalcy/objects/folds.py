@@ -142,7 +142,7 @@ class ObjectFolds:
 
     def _step(self, p: Piece) -> int:
         """Source frames between two frames of an object's clip; the piece may have been divided for the frame level."""
-        return step_at(self._m.videos[p.video].info.fps, self._m.cfg.clips)
+        return step_at(self._m.videos[p.video].info.fps, self._m.cfg)
 
     def score(self, model: ObjectModel, p: Piece) -> ScoreOfFrames:
         boxes = self._found.boxes[p.video][p.start : p.stop]

@@ -104,7 +104,7 @@ class ObjectModel(CalibratedModel):
         tubes = torch.from_numpy(np.concatenate([r.tubes_NTHWC for r in regions])).to(self.device)
         n, t = tubes.shape[:2]
         index = torch.arange(n * t, device=self.device).view(n, t)
-        windows = Windows(self.network, tubes.flatten(0, 1), index, self.cfg.scoring.precision, self.encoder)
+        windows = Windows(self.network, tubes.flatten(0, 1), index, self.cfg, self.encoder)
         boxes = [r.boxes for r in regions]
         k = self.cfg.heads.classes
         teacher = np.concatenate([teacher_of(b, k) for b in boxes]) if self.cfg.tasks.distillation else None
@@ -203,7 +203,7 @@ class ObjectReader:
         cfg, fps = model.cfg, max(info.fps, 1e-3)
         self._model, self._info = model, info
         self._normal: ObjectModel | None = None
-        self._step = step_at(info.fps, cfg.clips)
+        self._step = step_at(info.fps, cfg)
         self._middle = cfg.clip.length // 2
         self.size = (info.width, info.height)
         self.regions = region_size(info.width, info.height, cfg)

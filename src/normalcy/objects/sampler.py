@@ -35,7 +35,7 @@ class TubeBatch(NamedTuple):
     """(B, T, ...) continuous tubes of other times of the same videos; (B, T-1, ...) with ``clip.match_lengths``."""
     m: NDArray[np.int64]
     """(B,) missing frame, in [1, T-2]."""
-    scene: NDArray[np.int64]
+    video: NDArray[np.int64]
     """(B,) which video the pair is from."""
     irregular: NDArray[np.uint8] | None
     """As v, around the same middle frame and box, frames at uneven steps; None where the task is off."""
@@ -98,7 +98,7 @@ class TubeSampler:
         t, tasks = self._cfg.clip.length, self._cfg.tasks
         c_from, c_to = (int(rng.integers(2)), t - 1) if self._cfg.clip.match_lengths else (0, t)
         even = np.arange(t) - self._mid
-        v, c, m, scene, uneven, teacher = [], [], [], [], [], []
+        v, c, m, videos, uneven, teacher = [], [], [], [], [], []
         for k in rng.choice(len(self._p), size=size, p=self._p):
             i = int(np.searchsorted(self._starts, k, side="right")) - 1
             a = int(k - self._starts[i])
@@ -106,7 +106,7 @@ class TubeSampler:
             v.append(self._tube(i, a, even))
             c.append(self._tube(i, b, even)[c_from : c_from + c_to])
             m.append(int(rng.integers(1, t - 1)))
-            scene.append(self._pieces[i].video)
+            videos.append(self._pieces[i].video)
             if tasks.irregularity:
                 uneven.append(self._tube(i, a, self._uneven(i, a, rng)))
             if tasks.distillation:
@@ -116,7 +116,7 @@ class TubeSampler:
             np.stack(v),
             np.stack(c),
             np.array(m, dtype=np.int64),
-            np.array(scene, dtype=np.int64),
+            np.array(videos, dtype=np.int64),
             np.stack(uneven) if uneven else None,
             np.stack(teacher).astype(np.float32) if teacher else None,
         )

@@ -64,7 +64,7 @@ class FrameModel(CalibratedModel):
     def windows(self, frames_NHWC: NDArray[np.uint8], index_BT: NDArray[np.int64]) -> Windows:
         """Put windows on the model's device: (N, H, W, 3) uint8 frames, and which of them are in each window (B, T)."""
         frames, index = torch.from_numpy(frames_NHWC).to(self.device), torch.from_numpy(index_BT).to(self.device)
-        return Windows(self.network, frames, index, self.cfg.scoring.precision, self.encoder)
+        return Windows(self.network, frames, index, self.cfg, self.encoder)
 
     @torch.inference_mode()
     def observe(self, w: Windows) -> None:
@@ -121,7 +121,7 @@ class FrameReader:
     def __init__(self, model: FrameModel, info: VideoInfo) -> None:
         self._model, self._info = model, info
         self._normal: FrameModel | None = None
-        self._centre = (span(model.cfg.clip.length, step_at(info.fps, model.cfg.clips)) - 1) / 2
+        self._centre = (span(model.cfg.clip.length, step_at(info.fps, model.cfg)) - 1) / 2
         self.size = working_size(info.width, info.height, model.cfg.input)
         self._unread: list[Window[Image]] = []
 

@@ -94,7 +94,7 @@ class WindowScorer(Generic[T]):
     ) -> None:
         """stride: clip frames between two windows. names, fuse, maps: see Timeline."""
         self._cfg, self._name, self._reader = cfg, str(info.path), reader
-        self._step = step_at(info.fps, cfg.clips)
+        self._step = step_at(info.fps, cfg)
         self._span = span(cfg.clip.length, self._step)
         self._hop = stride * self._step
         self._timeline = Timeline(names, cfg.scoring, info.fps, fuse, maps)

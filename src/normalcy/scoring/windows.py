@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import cv2
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from normalcy.config import Config
 from normalcy.nn.build import Network
 from normalcy.nn.encoder import Encoder
 from normalcy.nn.heads import PLACE
@@ -28,18 +28,18 @@ class Windows:
 
     frames_NHWC: (N, H, W, 3) uint8 on the network's device. index_BT: (B, T) long, the frame at each place of each window;
     what concerns single frames is computed once for all windows that hold the frame.
-    precision: fp32 or bf16 (autocast). encoder: a faster equal of the network's own.
+    cfg: the model's settings, as they are when it scores. encoder: a faster equal of the network's own.
     """
 
     def __init__(
-        self, network: Network, frames_NHWC: Tensor, index_BT: Tensor, precision: str = "fp32", encoder: Encoder | None = None
+        self, network: Network, frames_NHWC: Tensor, index_BT: Tensor, cfg: Config, encoder: Encoder | None = None
     ) -> None:
-        self.network = network
+        self.network, self.cfg = network, cfg
         self._encoder = network.encoder if encoder is None else encoder
         self.frames_NHWC = frames_NHWC
         self.index_BT = index_BT
         self.length = index_BT.shape[1]
-        self._bf16 = precision == "bf16"
+        self._bf16 = cfg.scoring.precision == "bf16"
         self._dropped: dict[int, Tensor] = {}
 
     def __len__(self) -> int:
@@ -50,13 +50,9 @@ class Windows:
         """The windows' frames, uint8 RGB (B, T, H, W, 3)."""
         return self.frames_NHWC[self.index_BT]
 
-    @property
-    def _channels(self) -> Any:
-        return self.network.cfg.input.channels
-
     @cached_property
     def _pixels_NHWC(self) -> Tensor:
-        return to_pixels(self.frames_NHWC, self._channels)
+        return to_pixels(self.frames_NHWC, self.network.channels)
 
     def _features(self, index_BT: Tensor) -> Tensor:
         """F of any clips of these frames: (B, D, t, h, w)."""
@@ -70,7 +66,7 @@ class Windows:
         return parts[0] if chunks == 1 else torch.cat(parts)
 
     def _encode(self, index_BT: Tensor) -> Tensor:
-        x_BCTHW = with_differences(self._pixels_NHWC[index_BT], self._channels)
+        x_BCTHW = with_differences(self._pixels_NHWC[index_BT], self.network.channels)
         with torch.autocast(x_BCTHW.device.type, dtype=torch.bfloat16, enabled=self._bf16):
             f_BDthw: Tensor = self._encoder(x_BCTHW.contiguous(memory_format=torch.channels_last_3d))
         return f_BDthw.float()
@@ -83,7 +79,7 @@ class Windows:
     @cached_property
     def pooled(self) -> Tensor:
         """What densities are about, (B, D, h, w): F averaged over time, of whole windows or of their two middle frames."""
-        return (self.full if self.network.cfg.scoring.density_of == "clip" else self.pair).mean(dim=2)
+        return (self.full if self.cfg.scoring.density_of == "clip" else self.pair).mean(dim=2)
 
     def dropped(self, t: int) -> Tensor:
         """F(V without frame t): (B, D, t', h, w)."""
@@ -138,7 +134,7 @@ class Windows:
     @property
     def judged(self) -> tuple[int, int]:
         """Neighbourhood (in places) over which P1 and P2 average."""
-        return PLACE if self.network.cfg.judges_places else self.pool
+        return PLACE if self.cfg.judges_places else self.pool
 
     @property
     def pool(self) -> tuple[int, int]:
@@ -146,7 +142,7 @@ class Windows:
 
         Trained on whole frames, a quarter of the picture is taken, so that a map over place exists at all.
         """
-        crop = self.network.cfg.train.crop
+        crop = self.cfg.train.crop
         _, sy, sx = self.network.encoder.stride
         h, w = self.grid
         if crop is None:

@@ -39,7 +39,7 @@ def card(cfg: Config, facts: Mapping[str, Any], threshold: Threshold) -> str:
         f"- {k.split('/', 1)[1]}: {v:.3f}" for k, v in facts["figures"].items() if "accuracy" in k or "interpolation" in k
     ]
     tasks = cfg.tasks
-    rate = f"step {cfg.clips.step}" if cfg.clips.fps is None else f"about {cfg.clips.fps:g} per second"
+    rate = f"step {cfg.clip.step}" if cfg.level_fps is None else f"about {cfg.level_fps:g} per second"
     guessing = ", ".join(f"{n.replace('_', ' ')} {v:.3f}" for n, v in chance(cfg).items())
     return "\n".join(
         [

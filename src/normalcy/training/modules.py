@@ -26,10 +26,9 @@ MOST_LEFT_OUT = 0.1
 class _Task(LightningModule):
     """AdamW with a linear warm-up and a cosine to zero, over a fixed number of steps."""
 
-    def __init__(self, network: Network, steps: int, lr: float) -> None:
+    def __init__(self, network: Network, cfg: Config, steps: int, lr: float) -> None:
         super().__init__()
-        self.network = network
-        self.cfg: Config = network.cfg
+        self.network, self.cfg = network, cfg
         self._steps, self._lr, self._left_out = steps, lr, 0
 
     def configure_optimizers(self) -> Any:
@@ -81,8 +80,8 @@ class _Task(LightningModule):
 class ProxyTask(_Task):
     """Stage 1: the joint loss of equation 8 over the tasks that are switched on."""
 
-    def __init__(self, network: Network) -> None:
-        super().__init__(network, network.cfg.train.steps, network.cfg.train.lr)
+    def __init__(self, network: Network, cfg: Config) -> None:
+        super().__init__(network, cfg, cfg.train.steps, cfg.train.lr)
         if self.cfg.encoder.frozen:
             network.encoder.requires_grad_(False)
 
@@ -101,7 +100,7 @@ class ProxyTask(_Task):
 
     def terms(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """(joint loss, every task's loss and accuracy). Losses carry gradients, accuracies do not."""
-        passes = Passes(self.network, batch)
+        passes = Passes(self.network, batch, self.cfg)
         terms: dict[str, Tensor] = {}
         extra: dict[str, Tensor] = {}
         for name, task in TASKS.items():
@@ -115,8 +114,8 @@ class ProxyTask(_Task):
 class DecoderTask(_Task):
     """Stage 2: estimate a dropped interior frame from the others (intensity + gradient loss), F frozen unless asked."""
 
-    def __init__(self, network: Network) -> None:
-        super().__init__(network, network.cfg.decoder.steps, network.cfg.decoder.lr)
+    def __init__(self, network: Network, cfg: Config) -> None:
+        super().__init__(network, cfg, cfg.decoder.steps, cfg.decoder.lr)
         self._frozen = self.cfg.decoder.freeze_encoder
         network.heads.requires_grad_(False)
         network.encoder.requires_grad_(not self._frozen)

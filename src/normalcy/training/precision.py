@@ -28,7 +28,7 @@ def choose_precision(task: ProxyTask, batch: Batch, device: torch.device, wish: 
 
 def _time(task: ProxyTask, batch: Batch, device: torch.device, bf16: bool) -> tuple[float, bool]:
     network = copy.deepcopy(task.network).to(device)
-    probe = ProxyTask(network)
+    probe = ProxyTask(network, task.cfg)
     moved = {k: v.to(device) for k, v in batch.items()}
     best, finite = float("inf"), True
     for _ in range(3):  # the first run pays for warming up; the minimum leaves it out

@@ -22,7 +22,7 @@ from normalcy.config import Config
 from normalcy.data.split import split
 from normalcy.errors import ConfigError, NormalcyError, OutputError, TrainingError, UsageError
 from normalcy.files import write_files
-from normalcy.nn.build import Network, channels_last
+from normalcy.nn.build import build_network, channels_last
 from normalcy.nn.bundle import CONFIG, save_bundle
 from normalcy.nn.device import pick_device
 from normalcy.nn.tasks import chance
@@ -104,15 +104,15 @@ def fit(
         for name in ("lightning.pytorch", "lightning.fabric"):  # its advice is not the user's concern
             logging.getLogger(name).setLevel(logging.ERROR)
         seed_everything(cfg.seed, workers=True, verbose=False)
-        network = Network(cfg)
+        network = build_network(cfg)
         if cfg.encoder.weights is not None:
             load_kinetics(network.encoder, cfg.encoder.weights)  # type: ignore[arg-type]
         channels_last(network)
         stages = _Stages(cfg, out, where, *samplers, resume, progress)
-        stages.run("encoder", ProxyTask(network), cfg.train.steps, level.batch(cfg))
+        stages.run("encoder", ProxyTask(network, cfg), cfg.train.steps, level.batch(cfg))
         clock.lap("train")
         if cfg.decoder.steps:
-            stages.run("decoder", DecoderTask(network), cfg.decoder.steps, cfg.decoder.batch)
+            stages.run("decoder", DecoderTask(network, cfg), cfg.decoder.steps, cfg.decoder.batch)
             clock.lap("decoder")
 
     model = level.calibrate(network.to(where).eval(), material)
@@ -216,7 +216,7 @@ def _decode(
 
 def _divide(videos: Sequence[CachedVideo], cfg: Config) -> tuple[list[Piece], list[Piece]]:
     """Pieces to fit on and to hold out. An error names the files, of many the first."""
-    steps = [step_at(v.info.fps, cfg.clips) for v in videos]
+    steps = [step_at(v.info.fps, cfg) for v in videos]
     groups = [str(v.info.path.parent) for v in videos]
     try:
         return split([len(v) for v in videos], groups, cfg.train.holdout, cfg.clip.length, steps)

@@ -30,7 +30,7 @@ def test_shapes_and_the_meaning_of_each_part() -> None:
     assert b.v.shape == (9, 5, 16, 16, 3)
     assert b.c.shape == (9, 4, 16, 16, 3)  # match_lengths
     assert set(b.m) <= {1, 2, 3}
-    assert set(b.scene) <= {0, 1}
+    assert set(b.video) <= {0, 1}
 
 
 def test_literal_lengths_on_request() -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from normalcy.nn.build import Network
+from normalcy.nn.build import Network, build_network
 from normalcy.nn.decoder import Decoder, at_gap
 from normalcy.presets import load_config
 
 
 def _network(*sets: str, awake: bool = True) -> Network:
     torch.manual_seed(0)
-    net = Network(load_config("tiny", sets=("decoder.steps=1", "decoder.width=8", *sets), environ={}))
+    net = build_network(load_config("tiny", sets=("decoder.steps=1", "decoder.width=8", *sets), environ={}))
     assert net.decoder is not None
     if awake:  # the last layer starts at zero; give it something to say
         torch.nn.init.normal_(net.decoder.out.weight, std=0.1)
@@ -105,7 +105,7 @@ def test_what_is_refused() -> None:
     with pytest.raises(ValueError, match="do not cover"):
         net.decoder(torch.rand(1, 16, 3, 2, 2), torch.tensor([1]), torch.rand(1, 3, 17, 16), torch.rand(1, 3, 17, 16))
     with pytest.raises(ValueError, match="no decoder"):
-        Network(load_config("tiny", environ={})).estimate(torch.rand(1, 4, 16, 16, 3), torch.tensor([1]))
+        build_network(load_config("tiny", environ={})).estimate(torch.rand(1, 4, 16, 16, 3), torch.tensor([1]))
 
 
 def test_bfloat16_keeps_the_neighbours_exact() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from normalcy.config import Config
 from normalcy.errors import ConfigError
-from normalcy.nn.build import Network
+from normalcy.nn.build import Network, build_network
 from normalcy.nn.heads import PLACE
 from normalcy.nn.losses import localisation_loss
 from normalcy.nn.tasks import TASKS, Passes, moving, without_frame
@@ -52,22 +52,23 @@ def batch(seed: int, starts_to: int = 4) -> dict[str, Tensor]:
         "v": torch.from_numpy(v),
         "c": torch.from_numpy(v[::-1, : T - 1].copy()),
         "m": torch.from_numpy(rng.integers(1, T - 1, B)),
-        "scene": torch.arange(B) % 2,
+        "video": torch.arange(B) % 2,
         "irregular": torch.from_numpy(irregular),
         "teacher": torch.from_numpy(teacher),
     }
 
 
-def clips(network: Network, v: Tensor) -> Windows:
-    return Windows(network, v.flatten(0, 1), torch.arange(len(v) * T).view(-1, T))
+def clips(network: Network, v: Tensor, cfg: Config) -> Windows:
+    return Windows(network, v.flatten(0, 1), torch.arange(len(v) * T).view(-1, T), cfg)
 
 
 def trained(name: str, steps: int = 60) -> Network:
     torch.manual_seed(0)
-    network = Network(config(name)).train()
+    cfg = config(name)
+    network = build_network(cfg).train()
     optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
     for i in range(steps):
-        loss, _ = TASKS[name].loss(Passes(network, batch(i)))
+        loss, _ = TASKS[name].loss(Passes(network, batch(i), cfg))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -76,7 +77,7 @@ def trained(name: str, steps: int = 60) -> Network:
 
 def score(name: str, network: Network, v: Tensor, teacher: Tensor | None = None) -> Tensor:
     with torch.inference_mode():
-        return TASKS[name].score(clips(network, v), teacher)
+        return TASKS[name].score(clips(network, v, config(name)), teacher)
 
 
 def test_the_arrow_of_time_is_learned() -> None:
@@ -100,15 +101,16 @@ def test_class_scores_are_learned_from_the_middle_frame_alone() -> None:
 
 
 def test_boxes_without_class_scores_teach_nothing() -> None:
-    network = Network(config("distillation")).train()
+    cfg = config("distillation")
+    network = build_network(cfg).train()
     b = batch(0)
     b["teacher"][:4] = 0.0
-    loss, _ = TASKS["distillation"].loss(Passes(network, b))
+    loss, _ = TASKS["distillation"].loss(Passes(network, b, cfg))
     m = torch.full((B,), T // 2)
-    told = network.heads.distil(Passes(network, b).single(m))
+    told = network.heads.distil(Passes(network, b, cfg).single(m))
     torch.testing.assert_close(loss, (told - b["teacher"]).abs()[4:].mean())
     b["teacher"][:] = 0.0
-    assert TASKS["distillation"].loss(Passes(network, b))[0].item() == 0.0
+    assert TASKS["distillation"].loss(Passes(network, b, cfg))[0].item() == 0.0
 
 
 def test_the_middle_frame_is_painted_from_the_others() -> None:
@@ -117,7 +119,7 @@ def test_the_middle_frame_is_painted_from_the_others() -> None:
     flat = torch.full_like(b["v"], 30)
     painted = network.painter
     assert painted is not None
-    dropped = clips(network, b["v"]).dropped(2)
+    dropped = clips(network, b["v"], config("middle")).dropped(2)
     with torch.inference_mode():
         picture = painted(dropped, (SIDE, SIDE))
         by_hand = (picture - b["v"][:, 2].permute(0, 3, 1, 2) / 255.0).abs().mean(dim=(1, 2, 3))
@@ -131,10 +133,11 @@ def test_the_middle_frame_is_painted_from_the_others() -> None:
 @pytest.mark.parametrize(("of", "passes"), [("clip", [T - 1, T]), ("pair", [2, T - 1, T])])
 def test_together_they_share_one_pass_for_each_length_of_clip(of: str, passes: list[int]) -> None:
     cfg = config("continuity", "localisation", "estimation", *BACKBONE)
-    network = Network(cfg.model_copy(update={"tasks": cfg.tasks.model_copy(update={"continuity_of": of})})).train()
+    cfg = cfg.model_copy(update={"tasks": cfg.tasks.model_copy(update={"continuity_of": of})})
+    network = build_network(cfg).train()
     lengths: list[int] = []
     network.encoder.register_forward_hook(lambda m, x, y: lengths.append(x[0].shape[2]))
-    p = Passes(network, batch(0))
+    p = Passes(network, batch(0), cfg)
     for name in ("continuity", "localisation", "arrow", "irregularity", "middle"):
         TASKS[name].loss(p)
     assert sorted(lengths) == passes
@@ -148,9 +151,10 @@ def frame_config(*sets: str) -> Config:
     ("widest", "far"), [(2, [2] * 8), (3, [2, 3] * 4), (4, [2, 3, 4, 2, 3, 4, 2, 3]), (9, [2, 3, 4, 2, 3, 4, 2, 3])]
 )
 def test_a_pair_has_a_gap_or_none(widest: int, far: list[int]) -> None:
-    network = Network(frame_config(f"tasks.widest_gap={widest}"))
+    cfg = frame_config(f"tasks.widest_gap={widest}")
+    network = build_network(cfg)
     b = batch(0)
-    gap, beside = Passes(network.eval(), b).pairs
+    gap, beside = Passes(network.eval(), b, cfg).pairs
     for i, k in enumerate(far):
         torch.testing.assert_close(gap[i], network.features(b["v"][i : i + 1, [0, k]])[0], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(beside[i], network.features(b["v"][i : i + 1, [0, 1]])[0], rtol=1e-4, atol=1e-5)
@@ -166,8 +170,9 @@ def test_places_count_where_something_moves() -> None:
 
 
 def test_a_dense_loss_is_the_mean_over_moving_places() -> None:
-    network = Network(frame_config()).eval()
-    p = Passes(network, batch(0))
+    cfg = frame_config()
+    network = build_network(cfg).eval()
+    p = Passes(network, batch(0), cfg)
     loss, figures = TASKS["localisation"].loss(p)
     logits = network.heads.localise(p.d, PLACE)
     weight = moving(p.batch["v"], (logits.shape[-2], logits.shape[-1]))
@@ -181,7 +186,7 @@ def test_a_dense_loss_is_the_mean_over_moving_places() -> None:
 def test_the_crop_of_one_object_is_judged_as_a_whole() -> None:
     cfg = config("continuity", "localisation")
     assert cfg.train.dense and not cfg.judges_places
-    p = Passes(Network(cfg).eval(), batch(0))
+    p = Passes(build_network(cfg).eval(), batch(0), cfg)
     loss, _ = TASKS["localisation"].loss(p)
     torch.testing.assert_close(loss, localisation_loss(p.network.heads.localise(p.d), p.batch["m"]))
 
@@ -191,10 +196,11 @@ def test_the_crop_of_one_object_is_judged_as_a_whole() -> None:
 def test_continuity_is_learned_of_places_and_of_crops(dense: str, of: str) -> None:
     """Squares of two brightnesses that glide by 2 pixels a frame: by 4 and more is a gap."""
     torch.manual_seed(0)
-    network = Network(frame_config(f"train.dense={dense}", f"tasks.continuity_of={of}")).train()
+    cfg = frame_config(f"train.dense={dense}", f"tasks.continuity_of={of}")
+    network = build_network(cfg).train()
     optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
     for i in range(80):
-        loss, figures = TASKS["continuity"].loss(Passes(network, batch(i, starts_to=15)))
+        loss, figures = TASKS["continuity"].loss(Passes(network, batch(i, starts_to=15), cfg))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -203,7 +209,7 @@ def test_continuity_is_learned_of_places_and_of_crops(dense: str, of: str) -> No
     with torch.inference_mode():
         slow = np.stack([gliding((0, 2, 4, 6, 8), x) for x in (4, 6)])
         fast = np.stack([gliding((0, 4, 8, 12, 16), x) for x in (2, 4)])
-        slow_odds, fast_odds = (TASKS["continuity"].score(clips(network, torch.from_numpy(v))) for v in (slow, fast))
+        slow_odds, fast_odds = (TASKS["continuity"].score(clips(network, torch.from_numpy(v), cfg)) for v in (slow, fast))
     assert slow_odds.shape == (2,)
     if of == "pair":  # of a whole clip that is fast throughout the shape of the training clips says nothing
         assert fast_odds.min() > slow_odds.max()
@@ -215,9 +221,9 @@ def test_without_frame_takes_out_the_one_frame_of_each_clip() -> None:
 
 
 def test_heads_exist_only_for_tasks_that_are_on() -> None:
-    plain = Network(load_config("tiny", environ={})).state_dict()
+    plain = build_network(load_config("tiny", environ={})).state_dict()
     assert not any(n.startswith(("heads.p4", "heads.p5", "heads.p6", "painter")) for n in plain)
-    whole = Network(config(*BACKBONE)).state_dict()
+    whole = build_network(config(*BACKBONE)).state_dict()
     for part in ("heads.p4", "heads.p5", "heads.p6", "painter"):
         assert any(n.startswith(part) for n in whole)
 

@@ -13,7 +13,7 @@ from made_models import stream, video_info
 from normalcy.config import Config
 from normalcy.detection.boxes import Boxes
 from normalcy.errors import DataError, ModelError, ShortVideoError, TrainingError, VideoError
-from normalcy.nn.build import Network
+from normalcy.nn.build import build_network
 from normalcy.objects.model import GRID, ObjectModel, Regions, region_size
 from normalcy.objects.statistics import Seen, fused
 from normalcy.presets import load_config
@@ -51,7 +51,7 @@ def with_scores(found: list[Boxes]) -> list[Boxes]:
 
 def fitted(cfg: Config, seed: int = 0) -> tuple[ObjectModel, np.ndarray, list[Boxes]]:
     torch.manual_seed(seed)
-    model = ObjectModel(cfg, Network(cfg).eval())
+    model = ObjectModel(cfg, build_network(cfg).eval())
     images = moving_square_video(60, H, W, seed=3)
     found = square_boxes(images, extra=3)
     if cfg.tasks.distillation:
@@ -140,7 +140,7 @@ def test_state_there_and_back(model: tuple[ObjectModel, np.ndarray, list[Boxes]]
 
 def test_without_objects_in_normal_video_there_is_no_model() -> None:
     cfg = config("objects.readouts=[continuity]")
-    m = ObjectModel(cfg, Network(cfg).eval())
+    m = ObjectModel(cfg, build_network(cfg).eval())
     with pytest.raises(TrainingError, match="found no object"):
         m.calibrate([Seen(np.zeros((0, 1)), [Boxes.none()], (W, H), FPS)])
     with pytest.raises(ModelError, match="not calibrated"):

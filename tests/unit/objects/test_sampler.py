@@ -51,7 +51,7 @@ def test_clips_share_no_time_and_stay_in_their_piece() -> None:
     starts = c[:, 0] - (c.shape[1] == T - 1) * 0
     assert (np.abs(v[:, 0] - starts) >= REACH - STEP).all()  # matched lengths take one frame off either end of V_c
     assert set(m) <= {1, 2, 3} and len(set(m)) == 3
-    assert set(sampler.batch(0, 8).scene) == {0}
+    assert set(sampler.batch(0, 8).video) == {0}
 
 
 def test_literal_lengths_do_not_overlap_at_all() -> None:

@@ -21,9 +21,9 @@ def config(name: str, *sets: str) -> Config:
     return tiny_config(f"scoring.readouts=[{name}]", "decoder.steps=1", "decoder.width=8", *sets)
 
 
-def windows(network: Network, images: np.ndarray) -> Windows:
+def windows(network: Network, images: np.ndarray, cfg: Config) -> Windows:
     index = np.arange(B)[:, None] + np.arange(T)
-    return Windows(network, torch.from_numpy(images), torch.from_numpy(index))
+    return Windows(network, torch.from_numpy(images), torch.from_numpy(index), cfg)
 
 
 @pytest.mark.parametrize("name", ["density", "frame_density"])
@@ -34,12 +34,12 @@ def test_a_density_needs_normal_video_and_is_higher_away_from_it(name: str) -> N
     (readout,) = build_readouts(cfg)
     normal = square_frames(B + T)
     with pytest.raises(ModelError, match=name):
-        readout.maps(windows(network, normal))
+        readout.maps(windows(network, normal, cfg))
     for seed in range(4):
-        readout.observe(windows(network, square_frames(B + T, seed)))
+        readout.observe(windows(network, square_frames(B + T, seed), cfg))
     readout.fit()
     noise = np.random.default_rng(0).integers(0, 256, normal.shape, dtype=np.uint8)
-    assert readout.maps(windows(network, noise)).mean() > 2 * readout.maps(windows(network, normal)).mean()
+    assert readout.maps(windows(network, noise, cfg)).mean() > 2 * readout.maps(windows(network, normal, cfg)).mean()
 
 
 @torch.inference_mode()
@@ -50,8 +50,8 @@ def test_motion_is_higher_where_and_when_more_moves() -> None:
     still = np.full((B + T, 48, 64, 3), 90, dtype=np.uint8)
     moving = still.copy()
     moving[1::2, :16, :16] = 200
-    assert not readout.maps(windows(network, still)).any()
-    m = readout.maps(windows(network, moving))[0, 0]
+    assert not readout.maps(windows(network, still, cfg)).any()
+    m = readout.maps(windows(network, moving, cfg))[0, 0]
     assert m[0, 0] == pytest.approx(110 / 255, abs=1e-5) and m[-1, -1] == 0
 
 
@@ -63,7 +63,7 @@ def test_psnr_is_higher_for_a_frame_that_its_neighbours_do_not_tell() -> None:
     (readout,) = build_readouts(cfg)
     frames = np.full((4, 48, 64, 3), 100, dtype=np.uint8)
     frames[2] = 151
-    w = Windows(network, torch.from_numpy(frames), torch.tensor([[0, 1, 2, 3], [0, 1, 1, 3]]))
+    w = Windows(network, torch.from_numpy(frames), torch.tensor([[0, 1, 2, 3], [0, 1, 1, 3]]), cfg)
     maps = readout.maps(w)
     values = readout.values(maps)
     assert values is not None
@@ -74,9 +74,10 @@ def test_psnr_is_higher_for_a_frame_that_its_neighbours_do_not_tell() -> None:
 
 @torch.inference_mode()
 def test_psnr_without_a_decoder_says_what_is_missing() -> None:
-    network = tiny_network(tiny_config())
+    cfg = tiny_config()
+    network = tiny_network(cfg)
     with pytest.raises(ModelError, match=r"decoder\.steps"):
-        READOUTS["psnr"](config("psnr")).maps(windows(network, square_frames(B + T)))  # type: ignore[attr-defined]
+        READOUTS["psnr"](config("psnr")).maps(windows(network, square_frames(B + T), cfg))  # type: ignore[attr-defined]
 
 
 @torch.inference_mode()
@@ -84,9 +85,9 @@ def test_continuity_follows_p1() -> None:
     cfg = config("continuity")
     network = tiny_network(cfg)
     (readout,) = build_readouts(cfg)
-    before = readout.maps(windows(network, square_frames(B + T)))
+    before = readout.maps(windows(network, square_frames(B + T), cfg))
     network.heads.p1[-1].bias += torch.tensor([0.0, 2.0])  # class 1 is "discontinuous"
-    after = readout.maps(windows(network, square_frames(B + T)))
+    after = readout.maps(windows(network, square_frames(B + T), cfg))
     torch.testing.assert_close(after, before + 2.0)
 
 
@@ -96,7 +97,7 @@ def test_feature_is_higher_for_a_frame_that_does_not_belong() -> None:
     network = tiny_network(cfg)
     (readout,) = build_readouts(cfg)
     frames = np.stack([square_frames(1)[0], 255 - square_frames(1)[0]])
-    w = Windows(network, torch.from_numpy(frames), torch.tensor([[0, 0, 0, 0], [0, 0, 1, 0]]))
+    w = Windows(network, torch.from_numpy(frames), torch.tensor([[0, 0, 0, 0], [0, 0, 1, 0]]), cfg)
     fits, strange = readout.maps(w)
     assert strange.mean() > fits.mean()
 
@@ -109,7 +110,7 @@ def test_proxy_is_made_of_the_three_tasks(dense: bool, of: str) -> None:
     network = tiny_network(cfg)
     proxy = build_readouts(cfg)[0]
     assert isinstance(proxy, Proxy) and proxy.two_sided == (False, True, True)
-    w = windows(network, square_frames(B + T))
+    w = windows(network, square_frames(B + T), cfg)
     got = proxy.maps(w)
     heads, pool = network.heads, w.pool
     judged = (1, 1) if dense else pool

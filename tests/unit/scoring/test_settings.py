@@ -9,7 +9,7 @@ import pytest
 
 from normalcy.config import Config
 from normalcy.errors import ConfigError
-from normalcy.nn.build import Network
+from normalcy.nn.build import build_network
 from normalcy.presets import load_config
 from normalcy.results.run_json import protocol, short_protocol
 from normalcy.scoring.frame_model import FrameModel
@@ -20,7 +20,7 @@ from normalcy.scoring.threshold import Threshold
 @pytest.fixture
 def model() -> FrameModel:
     cfg = load_config("tiny", environ={})
-    m = FrameModel(cfg, Network(cfg))
+    m = FrameModel(cfg, build_network(cfg))
     m.threshold = Threshold(3.0, 1.0, 0.01, 4, 1.0, 0.5, "exponential")
     return m
 

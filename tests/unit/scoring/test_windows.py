@@ -32,10 +32,11 @@ def test_every_pass_equals_the_network_on_each_clip(
     index: list[list[int]], chunk: int, channels: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "CHUNK_PIXELS", chunk)
-    network = tiny_network(tiny_config(f"input.channels={channels}"))
+    cfg = tiny_config(f"input.channels={channels}")
+    network = tiny_network(cfg)
     frames = torch.from_numpy(square_frames(12))
     clips = frames[torch.tensor(index)]
-    w = Windows(network, frames, torch.tensor(index), encoder=folded(network.encoder))
+    w = Windows(network, frames, torch.tensor(index), cfg, folded(network.encoder))
 
     def close(got: torch.Tensor, clip: torch.Tensor) -> None:
         want = torch.cat([network.features(c[None]) for c in clip])
@@ -55,7 +56,7 @@ def test_every_pass_equals_the_network_on_each_clip(
 def test_motion_is_the_mean_absolute_grey_difference() -> None:
     network = tiny_network(tiny_config())
     frames, index = square_frames(12), np.array(INDICES["overlapping"] + INDICES["steps"])
-    w = Windows(network, torch.from_numpy(frames), torch.from_numpy(index))
+    w = Windows(network, torch.from_numpy(frames), torch.from_numpy(index), tiny_config())
     grey = frames[index].astype(np.float64).mean(axis=-1) / 255.0
     want = to_grid(torch.from_numpy(np.abs(np.diff(grey, axis=1)).mean(axis=1)), w.grid)
     np.testing.assert_allclose(w.motion.numpy(), want.numpy(), atol=1e-6)
@@ -65,7 +66,7 @@ def test_no_pass_is_run_twice_or_unasked(monkeypatch: pytest.MonkeyPatch) -> Non
     network = tiny_network(tiny_config())
     seen: list[int] = []
     monkeypatch.setattr(Windows, "_encode", lambda self, index: seen.append(len(index)) or torch.zeros(len(index), 2, 1, 1, 1))
-    w = Windows(network, torch.from_numpy(square_frames(12)), torch.tensor(INDICES["overlapping"]))
+    w = Windows(network, torch.from_numpy(square_frames(12)), torch.tensor(INDICES["overlapping"]), tiny_config())
     assert w.grid == (6, 8) and w.motion.shape == (3, 6, 8) and not seen
     _ = w.full, w.full
     assert seen == [3]

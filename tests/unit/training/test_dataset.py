@@ -34,7 +34,7 @@ def test_batches_are_tensors_of_the_sampler() -> None:
             "v": ((3, 4, 32, 32, 3), torch.uint8),
             "c": ((3, 3, 32, 32, 3), torch.uint8),
             "m": ((3,), torch.int64),
-            "scene": ((3,), torch.int64),
+            "video": ((3,), torch.int64),
         }
 
 

@@ -33,15 +33,19 @@ def config(on: tuple[str, ...] = NAMES[:3], *sets: str) -> Config:
     return tiny_config(*(f"tasks.{n}={weights[n] if n in on else 0}" for n in NAMES), "decoder.width=8", *sets)
 
 
-def batch(scene: tuple[int, ...] = (0, 0, 1, 2), c_length: int = T - 1) -> Batch:
+def batch(video: tuple[int, ...] = (0, 0, 1, 2), c_length: int = T - 1) -> Batch:
     clips = np.stack([square_frames(T, seed=i) for i in range(8)])[:, :, :32, :32]
-    b = batch_of(clips, [1, 2, 1, 2], scene)
+    b = batch_of(clips, [1, 2, 1, 2], video)
     b["c"] = torch.from_numpy(clips[4:, :c_length])
     return b
 
 
 def network_of(cfg: Config) -> Network:
     return tiny_network(cfg).train()
+
+
+def task_of(cfg: Config, kind: Any = ProxyTask) -> Any:
+    return kind(network_of(cfg), cfg)
 
 
 class Repeat:
@@ -83,11 +87,12 @@ def test_without_frame_takes_out_that_frame_of_each_clip(case: tuple[int, list[i
 
 @pytest.mark.parametrize("on", SUBSETS, ids="+".join)
 def test_only_the_tasks_that_are_on_count(on: tuple[str, ...]) -> None:
-    network = network_of(config(on))
-    loss, terms = ProxyTask(network).terms(batch())
+    cfg = config(on)
+    network = network_of(cfg)
+    loss, terms = ProxyTask(network, cfg).terms(batch())
     assert {k.removesuffix("_loss") for k in terms if k.endswith("_loss")} == set(on)
     assert {k.removesuffix("_accuracy") for k in terms if k.endswith("_accuracy")} == set(on) - {"frame_prediction"}
-    weights = {n: getattr(network.cfg.tasks, n) for n in on}
+    weights = {n: getattr(cfg.tasks, n) for n in on}
     torch.testing.assert_close(loss, sum(weights[n] * terms[f"{n}_loss"] for n in on))
     loss.backward()
     heads = {"continuity": network.heads.p1, "localisation": network.heads.p2, "estimation": network.heads.p3}
@@ -101,9 +106,10 @@ def test_only_the_tasks_that_are_on_count(on: tuple[str, ...]) -> None:
 def test_losses_are_those_of_the_equations(c_length: int) -> None:
     """As the paper states them: whole clips, pooled."""
     literal = ("train.dense=false", "tasks.continuity_of=clip", "heads.keep_time=false")
-    network = tiny_network(config(NAMES[:3], *literal))  # running statistics: every clip on its own
+    cfg = config(NAMES[:3], *literal)
+    network = tiny_network(cfg)  # running statistics: every clip on its own
     b = batch(c_length=c_length)
-    _, terms = ProxyTask(network).terms(b)
+    _, terms = ProxyTask(network, cfg).terms(b)
     heads = network.heads
     f_d = torch.cat([network.features(torch.cat([v[:k], v[k + 1 :]])[None]) for v, k in zip(b["v"], b["m"], strict=True)])
     f_c = network.features(b["c"])
@@ -113,20 +119,20 @@ def test_losses_are_those_of_the_equations(c_length: int) -> None:
     assert terms["continuity_accuracy"].item() == pytest.approx(np.mean(right))
     torch.testing.assert_close(terms["localisation_loss"], losses.localisation_loss(heads.localise(f_d), b["m"]))
     z_m = heads.project(network.features(b["v"][torch.arange(4), b["m"]][:, None]))
-    other = b["scene"][:, None] != b["scene"][None]
-    w = network.cfg.tasks
+    other = b["video"][:, None] != b["video"][None]
+    w = cfg.tasks
     want = losses.estimation_loss(heads.project(f_d), z_m, heads.project(f_c), w.omega, w.gamma, w.tau, other)
     torch.testing.assert_close(terms["estimation_loss"], want, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("scene", "want"),
+    ("video", "want"),
     [
         ((0, 0, 1, 2), ["0011", "0011", "1101", "1110"]),
-        ((3, 3, 3, 3), ["0111", "1011", "1101", "1110"]),  # one scene alone: other clips stand in
+        ((3, 3, 3, 3), ["0111", "1011", "1101", "1110"]),  # one video alone: other clips stand in
     ],
 )
-def test_negatives_are_other_scenes(scene: tuple[int, ...], want: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_negatives_are_of_other_videos(video: tuple[int, ...], want: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[torch.Tensor] = []
 
     def loss(z_d: torch.Tensor, *rest: Any) -> torch.Tensor:
@@ -134,23 +140,24 @@ def test_negatives_are_other_scenes(scene: tuple[int, ...], want: list[str], mon
         return z_d.sum()
 
     monkeypatch.setattr(losses, "estimation_loss", loss)
-    ProxyTask(network_of(config(("estimation",)))).terms(batch(scene))
+    task_of(config(("estimation",))).terms(batch(video))
     assert ["".join(str(int(x)) for x in row) for row in seen[0]] == want
 
 
 @pytest.mark.parametrize(("head", "name"), [("p1", "continuity_loss"), ("p2", "localisation_loss"), ("p3", "estimation_loss")])
 def test_a_loss_that_is_not_finite_is_named(head: str, name: str) -> None:
-    network = network_of(config())
+    cfg = config()
+    network = network_of(cfg)
     with torch.no_grad():
         getattr(network.heads, head)[-1].bias.fill_(torch.nan)
     with pytest.raises(TrainingError, match=rf"^{name} became nan at step 0: .*train\.precision=fp32.*train\.lr"):
-        ProxyTask(network).training_step(batch(), 0)
+        ProxyTask(network, cfg).training_step(batch(), 0)
 
 
 @pytest.mark.parametrize("warmup", [0.0, 0.25])
 def test_the_learning_rate_rises_and_falls_as_a_cosine(warmup: float) -> None:
     cfg = config(NAMES[:3], "train.steps=40", f"train.warmup={warmup}", "train.lr=0.01")
-    made = ProxyTask(network_of(cfg)).configure_optimizers()
+    made = ProxyTask(network_of(cfg), cfg).configure_optimizers()
     optimiser, schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]
     assert made["lr_scheduler"]["interval"] == "step"
     rates = []
@@ -166,9 +173,10 @@ def test_the_learning_rate_rises_and_falls_as_a_cosine(warmup: float) -> None:
 
 
 def test_training_lowers_the_loss_and_moves_every_part() -> None:
-    network = network_of(config(NAMES[:3], "train.steps=12", "train.lr=0.01"))
+    cfg = config(NAMES[:3], "train.steps=12", "train.lr=0.01")
+    network = network_of(cfg)
     before, parts = state(network), ("encoder", "heads.p1", "heads.p2", "heads.p3")
-    task = ProxyTask(network)
+    task = ProxyTask(network, cfg)
     first = task.terms(batch())[0].item()
     train(task, batch(), 12)
     assert task.train().terms(batch())[0].item() < 0.9 * first
@@ -189,7 +197,7 @@ class Faulty(ProxyTask):
 
 def test_a_step_with_gradients_that_are_not_finite_is_left_out() -> None:
     cfg = config(NAMES[:3], "train.steps=20", "train.lr=0.01", "train.warmup=0")
-    whole, skipped = Faulty(network_of(cfg)), Faulty(network_of(cfg))
+    whole, skipped = Faulty(network_of(cfg), cfg), Faulty(network_of(cfg), cfg)
     skipped.faulty = (1,)
     train(whole, batch(), 1)
     train(skipped, batch(), 2)
@@ -199,16 +207,17 @@ def test_a_step_with_gradients_that_are_not_finite_is_left_out() -> None:
 
 
 def test_gradients_that_are_seldom_finite_are_an_error() -> None:
-    task = Faulty(network_of(config(NAMES[:3], "train.steps=20")))
+    task = task_of(config(NAMES[:3], "train.steps=20"), Faulty)
     task.faulty = tuple(range(3, 9))
     with pytest.raises(TrainingError, match=r"gradients of 3 steps were not finite, the last at step 5: .*fp32"):
         train(task, batch(), 20)
 
 
 def test_a_frozen_encoder_stays_as_it_is_and_the_heads_learn() -> None:
-    network = network_of(config(NAMES[:3], "encoder.frozen=true", "train.steps=5"))
+    cfg = config(NAMES[:3], "encoder.frozen=true", "train.steps=5")
+    network = network_of(cfg)
     encoder, heads = state(network.encoder), state(network.heads)
-    train(ProxyTask(network), batch(), 5)
+    train(ProxyTask(network, cfg), batch(), 5)
     assert same(encoder, state(network.encoder))  # its running statistics too
     assert not same(heads, state(network.heads))
 
@@ -235,7 +244,7 @@ def ratio(task: DecoderTask, b: Batch) -> float:
 
 
 def test_the_decoder_starts_at_interpolation_and_beats_it() -> None:
-    task = DecoderTask(network_of(decoder_config()))
+    task = task_of(decoder_config(), DecoderTask)
     assert ratio(task, changing()) == pytest.approx(1.0)
     train(task, changing(), 25)
     assert ratio(task.eval(), changing()) < 0.8
@@ -243,19 +252,21 @@ def test_the_decoder_starts_at_interpolation_and_beats_it() -> None:
 
 @pytest.mark.parametrize("freeze", [True, False])
 def test_the_decoder_stage_leaves_the_rest_alone(freeze: bool) -> None:
-    network = network_of(decoder_config(f"decoder.freeze_encoder={freeze}"))
+    cfg = decoder_config(f"decoder.freeze_encoder={freeze}")
+    network = network_of(cfg)
     assert network.decoder is not None
     encoder, heads, decoder = state(network.encoder), state(network.heads), state(network.decoder)
-    train(DecoderTask(network), changing(), 3)
+    train(DecoderTask(network, cfg), changing(), 3)
     assert same(heads, state(network.heads))
     assert same(encoder, state(network.encoder)) == freeze
     assert not same(decoder, state(network.decoder))
 
 
 def test_a_decoder_loss_that_is_not_finite_is_an_error() -> None:
-    network = network_of(decoder_config())
+    cfg = decoder_config()
+    network = network_of(cfg)
     assert network.decoder is not None and network.decoder.out.bias is not None
     with torch.no_grad():
         network.decoder.out.bias.fill_(torch.inf)
     with pytest.raises(TrainingError, match=r"loss became (inf|nan)"):
-        DecoderTask(network).training_step(changing(), 0)
+        DecoderTask(network, cfg).training_step(changing(), 0)

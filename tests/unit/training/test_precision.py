@@ -15,7 +15,8 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def task() -> ProxyTask:
-    return ProxyTask(tiny_network(tiny_config()).train())
+    cfg = tiny_config()
+    return ProxyTask(tiny_network(cfg).train(), cfg)
 
 
 @pytest.fixture
