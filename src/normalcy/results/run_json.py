@@ -11,6 +11,7 @@ from normalcy.config import Config, values
 from normalcy.errors import VideoError
 from normalcy.results.scored import ScoredVideo, event_from_dict
 from normalcy.scoring.model import Model
+from normalcy.scoring.smooth import describe
 from normalcy.versions import version
 from normalcy.video.cache import fingerprint
 from normalcy.video.source import VideoRef, list_pictures
@@ -99,7 +100,7 @@ def protocol(cfg: Config) -> str:
         if s.normalise == "per_video"
         else "the mean of two voices above typical (readouts of the network, readouts without one)"
     )
-    return f"{head}; {mean}; {smoothing(cfg)}."
+    return f"{head}; {mean}; {describe(s.smoothing, s.sigma_s)}."
 
 
 def _object_protocol(cfg: Config) -> str:
@@ -112,7 +113,7 @@ def _object_protocol(cfg: Config) -> str:
     )
     if cfg.level == "both":
         head += f"; the mean of this and of the frame level ({', '.join(cfg.scoring.readouts)})"
-    return f"{head}; {smoothing(cfg)}."
+    return f"{head}; {describe(cfg.scoring.smoothing, cfg.scoring.sigma_s)}."
 
 
 def short_protocol(cfg: Config) -> str:
@@ -120,12 +121,3 @@ def short_protocol(cfg: Config) -> str:
     s = cfg.scoring
     plain = s.smoothing == "none" or s.sigma_s == 0
     return f"{s.normalise}, {'unsmoothed' if plain else f'{s.smoothing} {s.sigma_s:g} s'}"
-
-
-def smoothing(cfg: Config) -> str:
-    """The smoothing and whether it looks ahead, in words."""
-    s = cfg.scoring
-    if s.smoothing == "none" or s.sigma_s == 0:
-        return "not smoothed"
-    kind = "a centred Gaussian (looks ahead 3 sigma)" if s.smoothing == "gaussian" else "a causal exponential mean"
-    return f"smoothed by {kind}, sigma {s.sigma_s:g} s"

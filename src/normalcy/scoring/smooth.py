@@ -16,36 +16,69 @@ Row = NDArray[np.float64]
 
 
 class Smoother:
-    """push() takes the values of one frame and returns those frames that are now final; finish() returns the rest.
+    """push() takes the values of one frame and returns those frames that are now final; finish() returns the rest."""
 
-    name: ``gaussian`` (centred, delays by 3 sigma), ``ema`` (causal, time constant sigma), ``none``.
-    sigma: in frames, 0 or more.
-    """
+    name = ""
+    """As ``scoring.smoothing`` names it."""
+    words = ""
+    """What it is and whether it looks ahead, for people."""
+    delay = 0
+    """Frames that it holds back."""
 
-    def __init__(self, name: str, sigma: float) -> None:
-        if name not in ("none", "gaussian", "ema"):
-            raise ValueError(f"unknown smoothing '{name}'; there are none, gaussian, ema")
-        self._name = name if sigma > 0 else "none"
-        self.delay = math.ceil(3 * sigma) if self._name == "gaussian" else 0
+    def __init__(self, sigma: float) -> None:
+        """sigma: width in frames, above 0."""
+
+    def push(self, row: Row) -> list[Row]:
+        """Values (K,) of the next frame -> rows that are final, oldest first (at most one)."""
+        return [row]
+
+    def finish(self) -> list[Row]:
+        """The rows still held back at the end of the video."""
+        return []
+
+
+class Unsmoothed(Smoother):
+    """Every frame by itself."""
+
+    name = "none"
+    words = "no smoothing"
+
+
+class Exponential(Smoother):
+    """The mean of all frames so far, with weights that fall to 1/e over sigma."""
+
+    name = "ema"
+    words = "a causal exponential mean"
+
+    def __init__(self, sigma: float) -> None:
+        self._decay = math.exp(-1.0 / sigma)
+        self._state: Row | None = None
+
+    def push(self, row: Row) -> list[Row]:
+        self._state = row if self._state is None else self._decay * self._state + (1.0 - self._decay) * row
+        return [self._state]
+
+
+class Gaussian(Smoother):
+    """The weighted mean of the frames within 3 sigma on both sides."""
+
+    name = "gaussian"
+    words = "a centred Gaussian (looks ahead 3 sigma)"
+
+    def __init__(self, sigma: float) -> None:
+        self.delay = math.ceil(3 * sigma)
         offsets = np.arange(-self.delay, self.delay + 1)
-        self._weights = np.exp(-0.5 * (offsets / sigma) ** 2) if self.delay else np.ones(1)
-        self._decay = math.exp(-1.0 / sigma) if self._name == "ema" else 0.0
+        self._weights = np.exp(-0.5 * (offsets / sigma) ** 2)
         # The last 2 delay + 1 rows, in one array so that a frame costs one product; moved to its front when it is full.
         self._recent: Row = np.empty((0, 0))
         self._first, self._stop = 0, 0  # of the rows held in _recent
         self._ahead = 0  # rows in _recent that are later than the next one to give out
-        self._state: Row | None = None
 
     def push(self, row: Row) -> list[Row]:
-        """Values (K,) of the next frame -> rows that are final, oldest first (at most one)."""
-        if self._name == "ema":
-            self._state = row if self._state is None else self._decay * self._state + (1.0 - self._decay) * row
-            return [self._state]
         self._keep(row)
         return [self._next()] if self._ahead > self.delay else []
 
     def finish(self) -> list[Row]:
-        """The rows still held back at the end of the video."""
         out = []
         while self._ahead:
             out.append(self._next())
@@ -73,9 +106,25 @@ class Smoother:
         return np.asarray(weights @ self._recent[first : self._stop] / weights.sum(), dtype=np.float64)
 
 
+SMOOTHINGS: dict[str, type[Smoother]] = {s.name: s for s in (Unsmoothed, Gaussian, Exponential)}
+
+
+def smoother(name: str, sigma: float) -> Smoother:
+    """One for one video. sigma: in frames; 0 smooths nothing, whatever the name. Raises ValueError for an unknown name."""
+    if name not in SMOOTHINGS:
+        raise ValueError(f"unknown smoothing '{name}'; there are {', '.join(SMOOTHINGS)}")
+    return SMOOTHINGS[name](sigma) if sigma > 0 else Unsmoothed(sigma)
+
+
+def describe(name: str, sigma_s: float) -> str:
+    """What is done to a frame's score, and whether that looks ahead, for people: the end of a sentence. sigma_s: in seconds."""
+    unsmoothed = name == Unsmoothed.name or sigma_s == 0
+    return "not smoothed" if unsmoothed else f"smoothed by {SMOOTHINGS[name].words}, sigma {sigma_s:g} s"
+
+
 def smooth(values: NDArray[np.float64], name: str, sigma: float) -> NDArray[np.float64]:
     """(N,) or (N, K) -> the same shape, smoothed exactly as a stream of frames would be."""
     rows = values[:, None] if values.ndim == 1 else values
-    s = Smoother(name, sigma)
+    s = smoother(name, sigma)
     out = [r for row in rows.astype(np.float64) for r in s.push(row)] + s.finish()
     return np.stack(out).reshape(values.shape) if out else np.zeros_like(values, dtype=np.float64)
