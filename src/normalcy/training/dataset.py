@@ -39,6 +39,16 @@ class Feed(IterableDataset[Batch]):
         return
 
 
+FIRST_STEP = {"encoder": 0, "decoder": 10_000_000}
+"""Where the batches of each stage begin: the decoder's after the last step that an encoder can have (``train.steps``), so that
+it does not see the encoder's batches again in the same order."""
+
+
+def feed_of(stage: str, sampler: Sampler, size: int, done: int, steps: int) -> Feed:
+    """The batches of a stage of so many steps, of which so many are done."""
+    return Feed(sampler, size, FIRST_STEP[stage] + done, FIRST_STEP[stage] + steps)
+
+
 def loader(feed: Feed, workers: int) -> Feed | DataLoader[Batch]:
     """The feed itself, or worker processes in front of it."""
     if workers == 0:

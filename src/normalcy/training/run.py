@@ -30,7 +30,7 @@ from normalcy.nn.weights import load_kinetics
 from normalcy.scoring.normal_video import Material
 from normalcy.training.callbacks import Checkpoints, Reporter
 from normalcy.training.card import card
-from normalcy.training.dataset import Feed, Sampler, loader
+from normalcy.training.dataset import Feed, Sampler, feed_of, loader
 from normalcy.training.level import FrameLevel, Level
 from normalcy.training.modules import DecoderTask, ProxyTask, _Task
 from normalcy.training.precision import choose_precision
@@ -248,9 +248,7 @@ class _Stages:
     def run(self, stage: str, task: _Task, steps: int, batch: int) -> None:
         path = self._out / "checkpoints" / f"{stage}.ckpt"
         done = _steps_done(path) if self._resume else 0
-        # One offset for each stage, so that the decoder does not see the encoder's batches again in the same order.
-        offset = 0 if stage == "encoder" else 10_000_000
-        feed = Feed(self._sampler, batch, offset + done, offset + steps)
+        feed = feed_of(stage, self._sampler, batch, done, steps)
         validation = Feed(self._held, batch, 0, VALIDATION_BATCHES)
         if isinstance(task, ProxyTask):
             first = next(iter(Feed(self._sampler, batch, 0, 1)))

@@ -57,3 +57,11 @@ def test_the_reservoir_is_bounded_and_keeps_late_video() -> None:
     (kept,) = r.vectors()
     assert len(kept) <= 200
     assert kept.max() > 40
+
+
+def test_a_direction_without_variance_counts_as_a_thousandth_of_the_usual() -> None:
+    """Two channels that always go together: what parts them is far from normal, and not infinitely far."""
+    one = np.random.default_rng(4).normal(0, 1, 20_000)
+    g = PlaceGaussian.fit([np.stack([one, one], axis=1).astype(np.float32)], 1, 1)
+    apart = torch.tensor([0.1, -0.1]).reshape(1, 2, 1, 1)
+    assert float(g.distance(apart)) == pytest.approx(np.sqrt(0.1**2 / 1e-3), rel=0.02)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
-from normalcy.scoring.scene import SAME, group, signature
+from normalcy.scoring.scene import SAME, group, model_at, signature
 
 
 def camera(seed: int, h: int = 120, w: int = 160) -> np.ndarray:
@@ -42,3 +43,13 @@ def test_a_picture_without_structure_is_like_nothing() -> None:
     flat = signature(np.full((2, 48, 64, 3), 90, np.uint8))
     assert not flat.any()
     assert group([flat]) == [0]
+
+
+@pytest.mark.parametrize(("likeness", "same"), [(0.55, True), (0.45, False)])
+def test_two_backgrounds_are_one_scene_from_a_correlation_of_a_half(likeness: float, same: bool) -> None:
+    view = crowd(camera(0), 1)
+    base, other = signature(view), signature(crowd(camera(7), 1))
+    other = other - (other @ base) * base
+    alike = likeness * base + np.sqrt(1 - likeness**2) * other / np.linalg.norm(other)
+    assert group([base, alike.astype(np.float32)]) == ([0, 0] if same else [0, 1])
+    assert model_at(view, [(alike, "its own")], "of all") == ("its own" if same else "of all")  # type: ignore[type-var]

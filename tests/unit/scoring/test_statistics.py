@@ -45,3 +45,13 @@ def test_one_fold_serves_itself_and_empty_ones_are_passed_over() -> None:
 def test_no_window_is_an_error() -> None:
     with pytest.raises(TrainingError, match="no normal video"):
         settle([raw(), raw()], S)
+
+
+def test_quartiles_tell_the_scale_but_never_under_a_third_of_the_deviation() -> None:
+    """A readout that is nearly always the same would rule the fused score if its quartiles alone were believed."""
+    gauss = np.random.default_rng(0).normal(3.0, 2.0, 20_000)
+    centre, scale = centre_and_scale(np.append(gauss, [1000.0]))  # one odd window moves neither
+    assert (centre, scale) == (pytest.approx(3.0, abs=0.05), pytest.approx(2.36, abs=0.2))
+    nearly_constant = np.append(np.zeros(90), np.ones(10))  # quartiles 0 and 0, standard deviation 0.3
+    assert centre_and_scale(nearly_constant) == (0.0, pytest.approx(0.1))
+    assert centre_and_scale(np.full(9, 5.0)) == (5.0, 1e-6)

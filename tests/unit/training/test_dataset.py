@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
 
 from made_models import square_frames, tiny_config
+from normalcy.config import TrainConfig
 from normalcy.data.sampler import ClipSampler
-from normalcy.training.dataset import Feed, loader
+from normalcy.training.dataset import Feed, feed_of, loader
 from normalcy.training.modules import Batch
 from normalcy.types import Piece
 
@@ -61,24 +62,31 @@ def test_without_workers_there_is_no_loader() -> None:
     assert loader(f, 0) is f
 
 
-def test_each_worker_draws_only_its_own_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    from normalcy.training import dataset as module
+class Drawn(NamedTuple):
+    step: np.ndarray
+    draws: np.ndarray
+    """Batches that its process has drawn so far."""
 
-    steps: list[int] = []
-    f = feed()
 
-    class Info:
-        id, num_workers = 1, 3
+class Counting:
+    def __init__(self) -> None:
+        self.draws = 0
 
-    def batch(step: int, size: int) -> Any:
-        steps.append(step)
-        return draw(step, size)
+    def batch(self, step: int, size: int) -> Drawn:
+        self.draws += 1
+        return Drawn(np.array([step]), np.array([self.draws]))
 
-    draw = f._sampler.batch
-    monkeypatch.setattr(f._sampler, "batch", batch)
-    monkeypatch.setattr(module, "get_worker_info", lambda: Info)
-    list(f)
-    assert steps == [1, 4]
+
+def test_each_worker_draws_only_its_own_steps() -> None:
+    got = [(int(b["step"]), int(b["draws"])) for b in loader(Feed(Counting(), 1, 0, 7), 2)]
+    assert got == [(step, step // 2 + 1) for step in range(7)]
+
+
+def test_the_decoder_has_batches_of_its_own() -> None:
+    sampler, longest = Counting(), max(m.le for m in TrainConfig.model_fields["steps"].metadata if hasattr(m, "le"))
+    encoder, decoder = (feed_of(stage, sampler, 1, longest - 3, longest) for stage in ("encoder", "decoder"))
+    steps = [{int(b["step"]) for b in f} for f in (encoder, decoder, feed_of("decoder", sampler, 1, 0, 3))]
+    assert [len(s) for s in steps] == [3, 3, 3] and len(set.union(*steps)) == 9
 
 
 def test_arrays_are_not_shared_between_batches() -> None:
