@@ -17,6 +17,7 @@ import typer
 
 from normalcy.cli import EXIT_CODES, app
 from normalcy.config import fields, values
+from normalcy.errors import ConfigError
 from normalcy.presets import known_keys, load_config
 from road import normal_videos, odd_video, own_cache
 
@@ -82,18 +83,18 @@ def test_commands_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "error", "reason"),
     [
-        "normalcy teach videos",
-        "normalcy score a.mp4 --model m --out o --heatmap",
-        "normalcy score a.mp4 --out o",
-        "normalcy train a.mp4 --out m --set train.setps=3",
-        "normalcy train SOURCE... --out M [--fast]",
-        "normalcy config dump",
+        ("normalcy teach videos", AssertionError, "no command 'teach'"),
+        ("normalcy score a.mp4 --model m --out o --heatmap", AssertionError, "no option --heatmap"),
+        ("normalcy score a.mp4 --out o", typer.BadParameter, "model"),
+        ("normalcy train a.mp4 --out m --set train.setps=3", ConfigError, "train.setps"),
+        ("normalcy train SOURCE... --out M [--fast]", AssertionError, "no option --fast"),
+        ("normalcy config dump", AssertionError, "no command 'dump'"),
     ],
 )
-def test_the_check_notices(line: str) -> None:
-    with pytest.raises(Exception, match=r"."):
+def test_the_check_notices(line: str, error: type[Exception], reason: str) -> None:
+    with pytest.raises(error, match=reason):
         check(line)
 
 
