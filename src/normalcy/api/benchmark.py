@@ -152,7 +152,7 @@ def run_benchmark(
         folder=out,
         judged=judged,
         split=split_counts(data, found),
-        protocol=long_protocol(used.cfg),
+        protocol=long_protocol(used),
         threshold=rest.note,
         seconds=round(sum(v.seconds for v in scored.videos), 3),
         skipped=sum(v.skipped for v in scored.videos),

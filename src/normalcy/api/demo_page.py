@@ -191,7 +191,7 @@ def _details(m: Material, scores: Mapping[str, VideoScores]) -> list[tuple[str, 
     }
     return [
         ("Each readout alone, micro AUC %", [*alone, *more]),
-        ("Protocol", [("score", protocol(cfg)), *threshold]),
+        ("Protocol", [("score", protocol(m.model)), *threshold]),
         ("Settings", [(k, str(v)) for k, v in settings.items()]),
         ("Time in seconds", [(k, f"{v:.1f}") for k, v in m.seconds.items()] + [("frames scored per second", f"{rate:.0f}")]),
         ("Versions", list(versions().items())),

@@ -149,7 +149,7 @@ def _record(job: Job, info: VideoInfo, series: _Series, source: dict[str, Any]) 
         "frames": len(series.score),
         "peak": max(series.score),
         "events": len(series.events),
-        "protocol": protocol(cfg),
+        "protocol": protocol(job.model),
         "threshold": job.alarm.value,
         "warnings": _warnings(job, info, series),
         "source": {**source, "fingerprint": fingerprint(job.ref), **facts},

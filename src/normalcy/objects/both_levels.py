@@ -59,6 +59,9 @@ class BothModel(Model):
     def words(self) -> dict[str, str]:
         return {**WORDS, **self.frame.words, **{PREFIX + n: text for n, text in self.objects.words.items()}}
 
+    def describe(self) -> str:
+        return f"The mean of two levels. Frame level: {self.frame.describe()}. Object level: {self.objects.describe()}"
+
     @property
     def device(self) -> torch.device:
         return self.frame.device

@@ -25,6 +25,7 @@ from normalcy.objects.sampler import teacher_of
 from normalcy.objects.statistics import ObjectNormal, Seen, fused, highest, settle
 from normalcy.objects.track_average import Memory
 from normalcy.objects.tubes import cut, cut_tracked
+from normalcy.scoring.fusion import PER_VIDEO, describe
 from normalcy.scoring.model import CalibratedModel
 from normalcy.scoring.scorer import Scorer, Window, WindowScorer
 from normalcy.scoring.timeline import Anchor
@@ -64,6 +65,17 @@ class ObjectModel(CalibratedModel):
 
     def _build_readouts(self) -> list[ObjectReadout]:
         return [build_readout(n, self.cfg) for n in readout_names(self.cfg)]
+
+    def describe(self) -> str:
+        highest = "the highest object of the frame in standard deviations of held-out normal frames"
+        each = (
+            f"Each object that the detector '{self.cfg.objects.detector}' finds: its readouts ({', '.join(self.names)}) in "
+            "standard deviations of held-out normal objects of its place and size"
+        )
+        if self.cfg.scoring.normalise == "per_video":
+            return f"{each}; {highest} under each, {PER_VIDEO}; the mean of the readouts"
+        fused = describe({r.name: r.voice for r in self.readouts})
+        return f"{each}, through asinh; {fused}; {highest}, through asinh; without objects 0"
 
     def scorer(
         self, info: VideoInfo, maps: bool = False, ref: VideoRef | None = None, boxes: Sequence[Boxes] | None = None

@@ -85,35 +85,10 @@ def _same(source: Mapping[str, Any], ref: VideoRef) -> bool:
     return bool(source["fingerprint"] == fingerprint(ref))  # touched or moved, or another video
 
 
-def protocol(cfg: Config) -> str:
+def protocol(model: Model) -> str:
     """How a frame's score comes about, in words."""
-    s = cfg.scoring
-    if cfg.level != "frame":
-        return _object_protocol(cfg)
-    names = ", ".join(s.readouts)
-    if s.normalise == "per_video":
-        head = f"Each readout ({names}) between its lowest and highest value in this video (the whole video is seen first)"
-    else:
-        head = f"Each readout ({names}) in standard deviations of normal training video (cross-validated), through asinh"
-    mean = (
-        "the mean of the readouts"
-        if s.normalise == "per_video"
-        else "the mean of two voices above typical (readouts of the network, readouts without one)"
-    )
-    return f"{head}; {mean}; {describe(s.smoothing, s.sigma_s)}."
-
-
-def _object_protocol(cfg: Config) -> str:
-    o = cfg.objects
-    named = "every task that was trained, density and flow" if o.readouts is None else ", ".join(o.readouts)
-    head = (
-        f"Each object that the detector '{o.detector}' finds: its readouts ({named}) in standard deviations of held-out normal "
-        "objects of its place and size, through asinh and cut at 0, the mean over tasks (together), density and flow; the "
-        "highest object of the frame in standard deviations of held-out normal frames, through asinh; without objects 0"
-    )
-    if cfg.level == "both":
-        head += f"; the mean of this and of the frame level ({', '.join(cfg.scoring.readouts)})"
-    return f"{head}; {describe(cfg.scoring.smoothing, cfg.scoring.sigma_s)}."
+    s = model.cfg.scoring
+    return f"{model.describe()}; {describe(s.smoothing, s.sigma_s)}."
 
 
 def short_protocol(cfg: Config) -> str:

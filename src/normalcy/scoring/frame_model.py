@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from normalcy.clips.sampling import span, step_at
 from normalcy.errors import ModelError, VideoError
-from normalcy.scoring.fusion import fuse_voices
+from normalcy.scoring.fusion import PER_VIDEO, describe, fuse_voices
 from normalcy.scoring.model import CalibratedModel
 from normalcy.scoring.place import PlaceStatistics
-from normalcy.scoring.readouts import FrameReadout, build_readouts
+from normalcy.scoring.readouts import VOICE_WORDS, FrameReadout, build_readouts
 from normalcy.scoring.scorer import Scorer, Window, WindowScorer
 from normalcy.scoring.statistics import Normal, Raw, settle, top_mean
 from normalcy.scoring.timeline import Anchor
@@ -48,6 +48,14 @@ class FrameModel(CalibratedModel):
 
     def _build_readouts(self) -> list[FrameReadout]:
         return build_readouts(self.cfg)
+
+    def describe(self) -> str:
+        several = len(self.names) > 1
+        named = f"Each readout ({', '.join(self.names)})" if several else f"The readout {self.names[0]}"
+        if self.cfg.scoring.normalise == "per_video":
+            return f"{named} {PER_VIDEO}" + ("; the mean of the readouts" if several else "")
+        fused = describe({r.name: VOICE_WORDS[r.voice] for r in self.readouts})
+        return f"{named} in standard deviations of normal training video (cross-validated), through asinh; {fused}"
 
     def scorer(self, info: VideoInfo, maps: bool = False, ref: VideoRef | None = None) -> Scorer:
         voices = self.voices

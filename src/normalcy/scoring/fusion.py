@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,3 +37,20 @@ def fuse_voices(squashed_R: Values, voices: Sequence[str]) -> Values:
     """
     of = np.array(voices)
     return fuse(np.stack([fuse(squashed_R[..., of == v]) for v in dict.fromkeys(voices)], axis=-1))
+
+
+PER_VIDEO = "between its lowest and highest value in this video (the whole video is seen first)"
+"""Where a readout stands with ``scoring.normalise: per_video``, for people. The score is then the mean of the readouts."""
+
+
+def describe(voices: Mapping[str, str]) -> str:
+    """What fuse_voices() does, for people: the end of a sentence. voices: of each readout, its voice in words."""
+    if len(voices) == 1:
+        return "what exceeds typical normal video (0)"
+    groups: dict[str, list[str]] = {}
+    for readout, voice in voices.items():
+        groups.setdefault(voice, []).append(readout)
+    if len(groups) == 1:
+        return "the mean over readouts of what exceeds typical normal video (0)"
+    named = ", ".join(v if names == [v] else f"{v} ({', '.join(names)})" for v, names in groups.items())
+    return f"the mean over {len(groups)} voices, each a mean of readouts, of what exceeds typical normal video (0): {named}"

@@ -54,6 +54,10 @@ class Model(Protocol):
         """Of each name, what a high value says of a place, an object or a frame: the end of a sentence."""
         ...
 
+    def describe(self) -> str:
+        """How its score of a frame comes about before smoothing, for people: one sentence without its full stop."""
+        ...
+
     @property
     def device(self) -> torch.device:
         """Where its network is."""

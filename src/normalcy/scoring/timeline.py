@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from normalcy.config import ScoringConfig
 from normalcy.scoring.fusion import squash
-from normalcy.scoring.smooth import Smoother
+from normalcy.scoring.smooth import smoother
 from normalcy.types import FrameScore, ObjectScore
 
 Values = NDArray[np.float64]
@@ -57,7 +57,7 @@ class Timeline:
         """names: of the R readouts. fps: turns the smoothing's seconds into frames. maps: give each frame the nearest map."""
         self._names, self._fuse, self._maps = names, fuse, maps
         self._per_video = s.normalise == "per_video"
-        self._smoother = Smoother(s.smoothing, s.sigma_s * fps)
+        self._smoother = smoother(s.smoothing, s.sigma_s * fps)
         self._times: deque[float] = deque()
         """Of the frames that came and have no values yet."""
         self._next = 0

@@ -11,7 +11,6 @@ from normalcy.config import Config
 from normalcy.errors import ConfigError
 from normalcy.nn.build import build_network
 from normalcy.presets import load_config
-from normalcy.results.run_json import protocol, short_protocol
 from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.settings import alarm, changed, with_settings
 from normalcy.scoring.threshold import Threshold
@@ -105,12 +104,3 @@ def test_changed_smoothing_is_said_to_void_the_budget(model: FrameModel, item: s
     a = alarm_after(model, item)
     assert a.value == 3.0
     assert a.warning is not None and item.split("=")[0] in a.warning
-
-
-def test_protocol_in_words(model: FrameModel) -> None:
-    assert short_protocol(model.cfg) == "train, gaussian 0.7 s"
-    causal = with_settings(model, None, ["scoring.smoothing=ema", "scoring.normalise=per_video"]).cfg
-    assert short_protocol(causal) == "per_video, ema 0.7 s"
-    assert "causal" in protocol(causal) and "in this video" in protocol(causal)
-    assert "centred" in protocol(model.cfg) and "cross-validated" in protocol(model.cfg)
-    assert short_protocol(with_settings(model, None, ["scoring.sigma_s=0"]).cfg) == "train, unsmoothed"
