@@ -1,0 +1,187 @@
+"""watch(): cameras for as long as they run."""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from normalcy.api.camera import Camera
+from normalcy.api.cameras import CameraSpec, load_cameras
+from normalcy.api.hub import Hub
+from normalcy.api.levels import load_model
+from normalcy.errors import OutputError, UsageError
+from normalcy.events.endpoint import Endpoint
+from normalcy.events.record import EventRecord
+from normalcy.events.state import CameraState, WatchState
+from normalcy.nn.device import pick_device
+from normalcy.scoring.model import Model
+from normalcy.scoring.settings import alarm, with_settings
+from normalcy.types import FrameScore
+from normalcy.video.live import Patience
+
+REPORT_S = 1.0
+LOW_DELAY = "scoring.batch=1"
+"""A window is scored as soon as it is there, unless a camera's settings say otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchResult:
+    """What a watch that ended had done."""
+
+    cameras: tuple[CameraState, ...]
+    failed: dict[str, str]
+    """Cameras whose file could not be read to its end, with the reason."""
+
+
+def watch(
+    sources: Sequence[str],
+    out: str | Path,
+    *,
+    model: str | Path | None = None,
+    config: str | Path | None = None,
+    sets: Sequence[str] = (),
+    fast: bool = False,
+    device: str = "auto",
+    metrics: str | None = None,
+    stop: threading.Event | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+    show: Callable[[EventRecord], None] | None = None,
+    scored: Callable[[str, FrameScore, float], None] | None = None,
+    patience: Patience = Patience(),
+) -> WatchResult:
+    """Watch cameras until ``stop`` is set, or until all of them are files that ended.
+
+    Events go to ``out/events.jsonl``, the event store and the sinks of the configuration; clips and snapshots to ``out/media``.
+    A later watch of the same folder goes on: it ends the events that a kill left open and delivers what was not delivered.
+
+    Args:
+        sources: RTSP or HTTP addresses (``${NAME}`` is taken from the environment), webcams, video files, folders that grow.
+        out: the output folder, for one watch at a time.
+        model: a model folder, for cameras that name none.
+        config: cameras.yaml.
+        sets: settings for scoring, for every camera.
+        fast: read files as fast as they can be scored; else as fast as they were filmed.
+        device: auto, cpu or cuda.
+        metrics: ``HOST:PORT`` or ``PORT`` (of 127.0.0.1) to serve Prometheus metrics and the health check on.
+        stop: ends the watch when set, within seconds: open events are ended and written.
+        tell: takes lines for the person who runs this.
+        show: is given every change of every event.
+        scored: is given every frame score, with the camera's name and the time (seconds since 1970) at which the frame came.
+        patience: time limits of connections.
+
+    Raises:
+        UsageError, ConfigError: the call or the configuration is wrong. SourceError: a source that is none.
+        ModelError: a model cannot be loaded. OutputError: the folder, the store or the port cannot be used.
+    """
+    out, stop = Path(out), stop or threading.Event()
+    settings = load_cameras(config, sources)
+    news = threading.Event()
+    load = _loader(model, device)
+    with ExitStack() as stack:
+        _claim(out, stack)
+        cameras = [_camera(spec, load, sets, fast, out, tell, news, patience) for spec in settings.cameras]
+        by_name = {c.spec.name: c for c in cameras}
+
+        def enable(name: str, on: bool) -> None:
+            by_name[name].enabled = on
+            tell(f"{name}: alarms are {'on' if on else 'off'}")
+
+        hub = Hub(out, settings, tell, enable, show)
+        stack.callback(hub.close)
+
+        def state() -> WatchState:
+            return WatchState(time.time(), tuple(c.state() for c in cameras), hub.spooled)
+
+        where = _address(metrics) if metrics is not None else None
+        if where is None and settings.metrics is not None:
+            where = settings.metrics.host, settings.metrics.port
+        if where is not None:
+            endpoint = Endpoint(state, *where)
+            stack.callback(endpoint.close)
+            tell(f"metrics and health check on http://{where[0]}:{endpoint.port}/metrics and /health")
+        for c in cameras:
+            c.start(hub, scored)
+        try:
+            _loop(cameras, hub, state, stop, news)
+        finally:
+            for c in cameras:
+                c.stop()
+            hub.drain()
+            for c in cameras:
+                c.close()
+            hub.report(state())
+        return WatchResult(tuple(c.state() for c in cameras), {c.spec.name: c.failed for c in cameras if c.failed is not None})
+
+
+def _loop(
+    cameras: Sequence[Camera], hub: Hub, state: Callable[[], WatchState], stop: threading.Event, news: threading.Event
+) -> None:
+    reported = 0.0
+    while not stop.is_set() and not all(c.ended for c in cameras):
+        news.clear()
+        busy = [c.step() for c in cameras]
+        if time.monotonic() - reported >= REPORT_S:
+            reported = time.monotonic()
+            hub.report(state())
+        if not any(busy):
+            news.wait(0.2)
+
+
+def _loader(shared: str | Path | None, device: str) -> Callable[[CameraSpec], Model]:
+    """The model of a camera, loaded once for all that share it."""
+    loaded: dict[Path, Model] = {}
+    on = pick_device(device)
+
+    def load(spec: CameraSpec) -> Model:
+        folder = spec.model or (None if shared is None else Path(shared))
+        if folder is None:
+            raise UsageError(f"{spec.name}: no model: give --model, or model: in the configuration")
+        if folder not in loaded:
+            loaded[folder] = load_model(folder, on)
+        return loaded[folder]
+
+    return load
+
+
+def _camera(
+    spec: CameraSpec,
+    load: Callable[[CameraSpec], Model],
+    sets: Sequence[str],
+    fast: bool,
+    out: Path,
+    tell: Callable[[str], None],
+    news: threading.Event,
+    patience: Patience,
+) -> Camera:
+    trained = load(spec)
+    budget = [] if spec.budget_per_day is None else [f"alarm.budget_per_hour={spec.budget_per_day / 24.0}"]
+    model = with_settings(trained, None, [LOW_DELAY, *sets, *spec.set, *budget])
+    rest = alarm(trained.cfg, model)
+    tell(f"{spec.name}: {rest.note}")
+    if rest.warning is not None:
+        tell(f"{spec.name}: warning: {rest.warning}")
+    return Camera(spec, model, rest, out, tell, fast, news, patience)
+
+
+def _claim(out: Path, stack: ExitStack) -> None:
+    """The folder is this process's until it ends, however it ends."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = stack.enter_context((out / ".watch.lock").open("w"))
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as e:
+        raise OutputError(f"{out}: another watch writes here; give each its own folder") from e
+    except OSError as e:
+        raise OutputError(f"{out}: cannot write here: {e.strerror or e}") from e
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise UsageError(f"--metrics {text}: write HOST:PORT or PORT")
+    return host or "127.0.0.1", int(port)

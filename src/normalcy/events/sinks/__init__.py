@@ -1,0 +1,1 @@
+"""Where events go. Each is a Sink (normalcy.events.outbox)."""
