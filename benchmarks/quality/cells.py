@@ -17,7 +17,7 @@ import torch
 
 from normalcy.api.benchmark import split_counts, test_ref
 from normalcy.api.levels import train_level
-from normalcy.api.score import load, score_refs
+from normalcy.api.score import load, score
 from normalcy.config import Config, values
 from normalcy.data.base import Dataset, some
 from normalcy.errors import ConfigError, DataError, MetricError
@@ -32,7 +32,8 @@ from normalcy.metrics.events import EventMetrics
 from normalcy.nn.bundle import CONFIG
 from normalcy.nn.device import pick_device
 from normalcy.presets import load_config
-from normalcy.results.run_json import short_protocol, stamp
+from normalcy.results.record import stamp
+from normalcy.results.run_json import short_protocol
 from normalcy.results.scored import ScoreResult
 from normalcy.scoring.settings import alarm
 from normalcy.types import Progress
@@ -101,7 +102,7 @@ def run(
     rest = alarm(model.cfg, model)
     refs = [test_ref(v) for v in job.data.test]
     places = any(v.masks or v.tracks for v in job.data.test)
-    scored = score_refs(refs, model, rest, folder / "scores", maps=places, progress=progress)
+    scored = score(refs, model, folder / "scores", maps=places, progress=progress)
     if scored.failed:
         raise DataError(f"{some(scored.failed)}: not scored, so nothing is comparable. {'; '.join(scored.failed.values())}")
     found = cases(job.data.test, {v.name: v for v in scored.videos})

@@ -20,7 +20,8 @@ NETWORK = ("clips", "nn", "video", "data/sampler.py", "data/split.py", "training
 CALIBRATION = ("training/card.py",)
 """What lies in there and comes after the network."""
 JUDGING = ("metrics", "evaluation/judge.py")
-SCORES = (*NETWORK, "config.py", "presets.py", "scoring", "events", "types.py", "api/score_video.py", *JUDGING)
+WRITING = ("api/score_video.py", "api/stream.py", *(f"results/{n}.py" for n in ("scores_csv", "objects_csv", "maps_npy")))
+SCORES = (*NETWORK, "config.py", "presets.py", "scoring", "events", "types.py", *WRITING, *JUDGING)
 """What decides a cell's numbers."""
 BASELINES = (
     *JUDGING,

@@ -96,16 +96,16 @@ def test_maps_and_overlay(odd: Path, model_dir: Path, tmp_path: Path) -> None:
 def test_an_event_has_a_place_in_the_overlay(
     odd: Path, model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from normalcy.api import score_video
+    from normalcy.results import overlay_mp4
 
-    drawn = score_video.blend
+    drawn = overlay_mp4.blend
     seen: list[tuple[float, float]] = []
 
     def blend(image: np.ndarray, score_map: np.ndarray, threshold: float, top: float) -> np.ndarray:
         seen.append((threshold, float(score_map.max())))
         return drawn(image, score_map, threshold, top)
 
-    monkeypatch.setattr(score_video, "blend", blend)
+    monkeypatch.setattr(overlay_mp4, "blend", blend)
     (video,) = score(odd, model_dir, tmp_path, overlay=True, sets=TOUCHY).videos
     inside = {i for e in video.events for i in range(e.start_frame, e.end_frame + 1)}
     assert inside and len(inside) < len(seen) == 60

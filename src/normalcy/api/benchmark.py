@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from normalcy.api.score import load, score_refs
+from normalcy.api.score import load, score
 from normalcy.data import catalogue
 from normalcy.data.base import Dataset, TestVideo, some
 from normalcy.errors import DataError
@@ -124,7 +124,7 @@ def run_benchmark(
     rest = alarm(trained.cfg, used)
     refs = [test_ref(v) for v in data.test]
     places = any(v.masks or v.tracks for v in data.test)
-    scored = score_refs(refs, used, rest, out, maps=places, force=force, progress=progress)
+    scored = score(refs, trained, out, maps=places, force=force, config=config, sets=sets, progress=progress)
     if scored.failed:
         reasons = "; ".join(scored.failed.values())
         raise DataError(

@@ -22,7 +22,8 @@ from normalcy.nn.tasks import TASKS, chance
 from normalcy.report.curves import Roc, SizeBin, Trace
 from normalcy.report.page import EventPicture, ReportData, ResultRow, StripFrame, VideoReport
 from normalcy.report.style import runs
-from normalcy.results.run_json import MAPS, SCORES, protocol
+from normalcy.results.layout import MAPS, SCORES
+from normalcy.results.run_json import protocol
 from normalcy.results.scored import ScoredVideo, ScoreResult
 from normalcy.results.scores_csv import read_scores
 from normalcy.scoring.model import Model

@@ -12,7 +12,7 @@ from normalcy.cli.options import EPILOG, ConfigFile, Json, Settings, Sources
 from normalcy.cli.progress import shown
 
 if TYPE_CHECKING:
-    from normalcy.api.detect import DetectResult
+    from normalcy.results.detected import DetectResult
 
 
 def register(app: typer.Typer) -> None:

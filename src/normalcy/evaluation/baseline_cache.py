@@ -14,7 +14,7 @@ from normalcy.errors import OutputError
 from normalcy.evaluation.baselines import GLOBAL, INTERPOLATION, PICTURE, Scores
 from normalcy.evaluation.motion import Rows, change_scores, fit_rows
 from normalcy.files import replacing
-from normalcy.results.run_json import stamp
+from normalcy.results.record import stamp
 from normalcy.types import Progress
 from normalcy.versions import version
 from normalcy.video.source import VideoRef

@@ -22,7 +22,8 @@ from normalcy.metrics.grid import mask_share
 from normalcy.metrics.pixel import PixelMetrics, pixel_metrics
 from normalcy.metrics.table import ResultRow, frame_row
 from normalcy.presets import parse_config
-from normalcy.results.run_json import MAPS, RECORD, short_protocol
+from normalcy.results.layout import MAPS, RECORD
+from normalcy.results.run_json import short_protocol
 
 PEEKED = "each video's own lowest and highest score, so the video has to be seen whole and is taken to hold an anomaly"
 """Why per-video normalisation is no fair play."""

@@ -23,8 +23,8 @@ from normalcy.metrics.grid import mask_share
 from normalcy.metrics.pixel import PixelMetrics, pixel_metrics
 from normalcy.metrics.region import RegionMetrics, region_metrics
 from normalcy.metrics.table import ResultRow, frame_row
+from normalcy.results.layout import MAPS, OBJECTS
 from normalcy.results.objects_csv import detections
-from normalcy.results.run_json import MAPS, OBJECTS
 from normalcy.results.scored import ScoredVideo
 from normalcy.results.scores_csv import read_scores
 from normalcy.scoring.localise import regions

@@ -19,7 +19,7 @@ from normalcy.data.base import Dataset
 from normalcy.files import append_line, line_error, read_lines
 from normalcy.metrics.bysize import SizeMetrics
 from normalcy.metrics.table import ResultRow
-from normalcy.results.run_json import stamp
+from normalcy.results.record import stamp
 from normalcy.video.source import VideoRef
 
 FILE = "results.jsonl"

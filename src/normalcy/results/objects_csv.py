@@ -3,50 +3,38 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.errors import DataError, OutputError
-from normalcy.types import FrameScore, ObjectScore
+from normalcy.errors import DataError
+from normalcy.results.layout import OBJECTS
+from normalcy.results.product import Context, Product
+from normalcy.types import Event, FrameScore, ObjectScore, VideoScores
 
-NAME = "objects.csv"
 COLUMNS = ("frame", "time_s", "track", "x1", "y1", "x2", "y2", "score", "label", "readout")
 
 
-class ObjectWriter:
-    """Writes objects.csv into a folder, line by line. Raises OutputError."""
+class ObjectsCsv(Product):
+    """A line per object; at object level only."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / NAME
-        try:
-            self._file: IO[str] = self._path.open("w", newline="", encoding="utf-8")
-            self._write = csv.writer(self._file)
-            self._write.writerow(COLUMNS)
-        except OSError as e:
-            raise OutputError(f"{self._path}: cannot be written: {e.strerror or e}") from e
+    name = OBJECTS
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._file = context.files.open(OBJECTS)
+        self._rows = csv.writer(self._file)
+        self._rows.writerow(COLUMNS)
 
     def write(self, s: FrameScore) -> None:
-        """Append the objects of one frame."""
-        try:
-            for o in s.objects:
-                box = (f"{v:.2f}" for v in o.box)
-                self._write.writerow([s.frame, f"{s.time_s:.6f}", o.track, *box, f"{o.score:.6g}", o.label, o.readout])
-        except OSError as e:
-            raise OutputError(f"{self._path}: cannot be written: {e.strerror or e}") from e
+        for o in s.objects:
+            box = (f"{v:.2f}" for v in o.box)
+            self._rows.writerow([s.frame, f"{s.time_s:.6f}", o.track, *box, f"{o.score:.6g}", o.label, o.readout])
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        try:
-            self._file.close()
-        except OSError as e:
-            raise OutputError(f"{self._path}: cannot be written: {e.strerror or e}") from e
+    def close(self, scores: VideoScores, events: Sequence[Event]) -> None:
+        self._file.close()
 
 
 def read_objects(path: Path) -> Iterator[tuple[int, ObjectScore]]:

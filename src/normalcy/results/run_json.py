@@ -1,32 +1,33 @@
-"""run.json: what a finished result rests on, and by which a second run knows that there is nothing left to do."""
+"""run.json: what the result of a scored video rests on."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from normalcy.config import Config, values
-from normalcy.errors import VideoError
-from normalcy.results.scored import ScoredVideo, event_from_dict
+from normalcy.results.events_json import read_events
+from normalcy.results.layout import EVENTS, OVERLAY
+from normalcy.results.product import Context
+from normalcy.results.record import Record
+from normalcy.results.scored import ScoredVideo
 from normalcy.scoring.model import Model
 from normalcy.scoring.smooth import describe
-from normalcy.versions import version
-from normalcy.video.cache import fingerprint
-from normalcy.video.source import VideoRef, list_pictures
+from normalcy.types import Event, VideoScores
+from normalcy.versions import version, versions
 
-SCORES, EVENTS, TIMELINE, OBJECTS, MAPS, OVERLAY, RECORD = (
-    "scores.csv",
-    "events.json",
-    "timeline.png",
-    "objects.csv",
-    "maps.npy",
-    "overlay.mp4",
-    "run.json",
-)
-PRODUCTS = (SCORES, EVENTS, TIMELINE, OBJECTS, MAPS, OVERLAY)
-"""Everything beside run.json that scoring leaves in a video's folder: objects.csv at object level, the last if asked for."""
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds of wall time."""
+
+    decode_s: float
+    total_s: float
+    """Decoding and scoring."""
+    products_s: dict[str, float] = field(default_factory=dict)
+    """Finishing each product, by its name."""
 
 
 def key(model: Model) -> dict[str, Any]:
@@ -34,55 +35,59 @@ def key(model: Model) -> dict[str, Any]:
     return {"normalcy": version(), "model": model.hash, "settings": values(model.cfg, "score", "place")}
 
 
-def stamp(ref: VideoRef) -> dict[str, Any]:
-    """Cheap marks by which an unchanged source is known. Raises VideoError where it cannot be looked at."""
-    try:
-        files = [ref.path] if ref.kind == "file" else list_pictures(ref.path)
-        stats = [p.stat() for p in files]
-    except OSError as e:
-        raise VideoError(f"{ref.path}: cannot be read: {e.strerror or e}") from e
+def run_values(
+    context: Context, scores: VideoScores, events: Sequence[Event], warnings: Sequence[str], timings: Timings
+) -> dict[str, Any]:
+    """What run.json says, besides the marks of its :class:`Record`."""
+    info, model = context.info, context.model
     return {
-        "path": str(ref.path.resolve()),
-        "kind": ref.kind,
-        "files": len(stats),
-        "bytes": sum(s.st_size for s in stats),
-        "modified_ns": max((s.st_mtime_ns for s in stats), default=0),
+        "name": context.ref.name,
+        "frames": len(scores.score),
+        "peak": float(scores.score.max()),
+        "events": len(events),
+        "protocol": protocol(model),
+        "threshold": context.alarm.value,
+        "warnings": list(warnings),
+        "source": {"width": info.width, "height": info.height, "fps": info.fps, "rotation": info.rotation},
+        "model": model.hash,
+        "device": str(model.device),
+        "precision": model.cfg.scoring.precision,
+        "seed": model.cfg.seed,
+        "versions": versions(),
+        "timings": {
+            "decode_s": round(timings.decode_s, 3),
+            "score_s": round(timings.total_s - timings.decode_s, 3),
+            "overlay_s": round(timings.products_s.get(OVERLAY, 0.0), 3),
+            "frames_per_s": round(len(scores.score) / max(timings.total_s, 1e-9), 2),
+        },
+        "config": model.cfg.model_dump(mode="json"),
     }
 
 
-def finished(folder: Path, ref: VideoRef, wanted: Mapping[str, Any], products: list[str]) -> ScoredVideo | None:
-    """The result of an earlier run with the same key on the same video that has all products, or None."""
-    if not wanted["model"]:  # a model that was never in a folder cannot be recognised again
-        return None
+def scored_video(folder: Path, values: Mapping[str, Any], events: Sequence[Event], *, skipped: bool) -> ScoredVideo:
+    """The result in a folder. values: its run.json. Raises KeyError, TypeError or ValueError for one of another version."""
+    timings = values["timings"]
+    return ScoredVideo(
+        name=folder.name,
+        folder=folder,
+        frames=int(values["frames"]),
+        seconds=round(float(timings["score_s"]) + float(timings["decode_s"]), 3),
+        fps=float(timings["frames_per_s"]),
+        skipped=skipped,
+        events=events,
+        peak=float(values["peak"]),
+        warnings=list(values["warnings"]),
+    )
+
+
+def finished_video(record: Record, products: Sequence[str]) -> ScoredVideo | None:
+    """The result that an earlier run left, if it is the same and all products (file names) are there."""
+    values = record.finished((*products, EVENTS))
+    folder = record.path.parent
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        if record["finished"] is not True or record["key"] != wanted or not _same(record["source"], ref):
-            return None
-        if not all((folder / p).is_file() for p in products):
-            return None
-        found = json.loads((folder / EVENTS).read_text(encoding="utf-8"))
-        return ScoredVideo(
-            name=ref.name,
-            folder=folder,
-            frames=int(record["frames"]),
-            seconds=float(record["timings"]["score_s"]) + float(record["timings"]["decode_s"]),
-            fps=float(record["timings"]["frames_per_s"]),
-            skipped=True,
-            events=[event_from_dict(e) for e in found["events"]],
-            peak=float(record["peak"]),
-            warnings=list(record["warnings"]),
-        )
+        return None if values is None else scored_video(folder, values, read_events(folder / EVENTS), skipped=True)
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # missing, damaged or of another version: score again
-
-
-def _same(source: Mapping[str, Any], ref: VideoRef) -> bool:
-    now = stamp(ref)
-    if source["bytes"] != now["bytes"] or source["files"] != now["files"]:
-        return False
-    if source["path"] == now["path"] and source["modified_ns"] == now["modified_ns"]:
-        return True
-    return bool(source["fingerprint"] == fingerprint(ref))  # touched or moved, or another video
+        return None  # damaged: score again
 
 
 def protocol(model: Model) -> str:

@@ -1,4 +1,4 @@
-"""A scored video and a run of them, as score() returns them; and one event as events.json has it."""
+"""A scored video and a run of them, as score() returns them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from normalcy.results.events_json import event_to_dict
 from normalcy.types import Event
 
 
@@ -55,35 +56,3 @@ class ScoreResult:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {"videos": [v.to_dict() for v in self.videos], "failed": dict(self.failed)}
-
-
-def event_to_dict(e: Event) -> dict[str, Any]:
-    """One entry of events.json."""
-    return {
-        "start_s": e.start_s,
-        "end_s": e.end_s,
-        "start_frame": e.start_frame,
-        "end_frame": e.end_frame,
-        "peak": e.peak,
-        "peak_s": e.peak_s,
-        "peak_frame": e.peak_frame,
-        "region": None if e.region is None else list(e.region),
-        "readout": e.readout,
-    }
-
-
-def event_from_dict(d: Mapping[str, Any]) -> Event:
-    """The reverse of :func:`event_to_dict`. Raises KeyError, TypeError or ValueError for anything else."""
-    region = d["region"]
-    x1, y1, x2, y2 = (float(v) for v in region) if region is not None else (0.0, 0.0, 0.0, 0.0)
-    return Event(
-        start_frame=int(d["start_frame"]),
-        end_frame=int(d["end_frame"]),
-        peak_frame=int(d["peak_frame"]),
-        start_s=float(d["start_s"]),
-        end_s=float(d["end_s"]),
-        peak_s=float(d["peak_s"]),
-        peak=float(d["peak"]),
-        region=(x1, y1, x2, y2) if region is not None else None,
-        readout=str(d["readout"]),
-    )

@@ -72,7 +72,7 @@ def _stem(path: Path) -> str:
     return (name if path.is_dir() else Path(name).stem) or "video"
 
 
-def expand(source: str | Path) -> list[VideoRef]:
+def expand(source: str | Path | VideoRef) -> list[VideoRef]:
     """The videos that one SOURCE stands for, in natural order, with unique names.
 
     SOURCE is a video file; a folder of videos (its own level only); a folder of pictures (one video, the pictures are its
@@ -83,15 +83,18 @@ def expand(source: str | Path) -> list[VideoRef]:
     return expand_all([source])
 
 
-def expand_all(sources: Sequence[str | Path]) -> list[VideoRef]:
+def expand_all(sources: Sequence[str | Path | VideoRef]) -> list[VideoRef]:
     """Expand several sources as one run: order kept, a file given twice taken once, names unique.
 
     A name is the file's stem (the folder's name for frames). Where two clash, both take as many parent folders in front as
     tell them apart (``a_01``, ``b_01``), and numbers behind where even that does not help. The result depends on the
     paths and their order only. Raises SourceError as :func:`expand`.
     """
-    refs: dict[Path, VideoRef] = {}
+    refs: dict[Path | VideoRef, VideoRef] = {}
     for source in sources:
+        if isinstance(source, VideoRef):
+            refs[source] = source
+            continue
         for ref in _expand(source):
             refs.setdefault(ref.path.resolve(), ref)
     return _unique(list(refs.values()))
@@ -213,21 +216,21 @@ def _prefixed(ref: VideoRef, same: list[VideoRef]) -> str:
     return "_".join([*(part.strip("/\\") for part in ref.path.resolve().parent.parts[-depth:]), ref.name]).lstrip("_")
 
 
-Sources = str | Path | Sequence[str | Path]
-"""One SOURCE or several: a video file, a folder of videos or of frames, a glob, or ``@list.txt``."""
+Sources = str | Path | VideoRef | Sequence[str | Path | VideoRef]
+"""One SOURCE or several: a video file, a folder of videos or of frames, a glob, ``@list.txt``, or a video under a name."""
 
 
-def listed(sources: Sources) -> list[str | Path]:
+def listed(sources: Sources) -> list[str | Path | VideoRef]:
     """One source or several, as a list. Raises SourceError for none."""
-    found: list[str | Path] = [sources] if isinstance(sources, str | Path) else list(sources)
-    if not found:
+    several = [sources] if isinstance(sources, str | Path | VideoRef) else list(sources)
+    if not several:
         raise SourceError("no source was given; name a video, a folder, a glob or @list.txt")
-    return found
+    return several
 
 
 def find(sources: Sources) -> tuple[list[VideoRef], dict[str, str]]:
     """(videos with unique names, sources that are none with the reason). Raises SourceError where no source is any."""
-    good: list[str | Path] = []
+    good: list[str | Path | VideoRef] = []
     failed: dict[str, str] = {}
     first: SourceError | None = None
     for source in listed(sources):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from made_results import write_products
 from normalcy.data.base import TestVideo
 from normalcy.errors import DataError
 from normalcy.evaluation.baselines import content_free_rows
@@ -15,8 +16,9 @@ from normalcy.evaluation.evaluate import PEEKED, Protocol
 from normalcy.evaluation.judge import FUSED, REGION, Case, Judgement, cases, judge
 from normalcy.evaluation.page import page
 from normalcy.report.page import render_page
+from normalcy.results.maps_npy import MapsNpy
 from normalcy.results.scored import ScoredVideo
-from normalcy.results.scores_csv import ScoreWriter
+from normalcy.results.scores_csv import ScoresCsv
 from normalcy.types import Event, FrameScore
 from normalcy.video.source import VideoRef
 
@@ -42,10 +44,10 @@ def video(
 ) -> tuple[TestVideo, ScoredVideo]:
     """A scored video as score() leaves it, with its truth."""
     readouts = readouts or {"density": score}
-    with ScoreWriter(folder / name, list(readouts), maps=maps is not None) as w:
-        for i, s in enumerate(score):
-            m = None if maps is None else maps[i].astype(np.float32)
-            w.write(FrameScore(i, i / FPS, float(s), {n: float(v[i]) for n, v in readouts.items()}, m))
+    per_frame = ({n: float(v[i]) for n, v in readouts.items()} for i in range(len(score)))
+    kept = [None] * len(score) if maps is None else list(maps.astype(np.float32))
+    frames = [FrameScore(i, i / FPS, float(s), r, m) for i, (s, r, m) in enumerate(zip(score, per_frame, kept, strict=True))]
+    write_products(folder / name, frames, [ScoresCsv] if maps is None else [ScoresCsv, MapsNpy])
     truth = TestVideo(
         name,
         VideoRef(name, folder / f"{name}.mp4", "file"),

@@ -87,6 +87,48 @@ def test_a_table_of_someone_else_is_not_overwritten(videos: Path, tmp_path: Path
     assert rows(out / "02.csv")
 
 
+def test_interrupted_while_it_draws_the_same_call_goes_on(videos: Path, tmp_path: Path) -> None:
+    def stop(stage: str, done: int, total: int | None, figures: object) -> None:
+        if (stage, done) == ("overlay 02", 8):
+            raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        normalcy.detect(videos, out, overlay=True, progress=stop)
+    finished = ["01.boxes.json", "01.boxes.mp4", "01.csv"]
+    assert sorted(p.name for p in out.iterdir()) == finished
+    again = normalcy.detect(videos, out, overlay=True)
+    assert [v.skipped for v in again.videos] == [True, False]
+    assert sorted(p.name for p in out.iterdir()) == [*finished, "02.boxes.json", "02.boxes.mp4", "02.csv"]
+
+
+def test_killed_while_files_take_their_places_the_same_call_goes_on(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+
+    def killed(self: Path, target: Path) -> Path:
+        if target.name == "01.boxes.mp4":
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as m, pytest.raises(KeyboardInterrupt):
+        m.setattr(Path, "replace", killed)
+        normalcy.detect(videos, out, overlay=True)
+    assert [v.skipped for v in normalcy.detect(videos, out, overlay=True).videos] == [False, False]
+
+
+def test_an_overlay_of_other_boxes_does_not_stay(videos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    normalcy.detect(videos, out, overlay=True)
+    normalcy.detect(videos, out)
+    assert (out / "01.boxes.mp4").exists(), "of the same boxes"
+    normalcy.detect(videos, out, sets=["objects.min_area=500"])
+    assert not (out / "01.boxes.mp4").exists()
+    assert [v.skipped for v in normalcy.detect(videos, out, sets=["objects.min_area=500"], overlay=True).videos] == [False] * 2
+
+
 def test_the_overlay_shows_the_boxes(videos: Path, tmp_path: Path) -> None:
     (video, _) = normalcy.detect(videos, tmp_path / "out", overlay=True).videos
     assert video.overlay is not None

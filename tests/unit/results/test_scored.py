@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fakes import moving_square_video, write_video
 from normalcy.api.demo_page import strip_frames
 from normalcy.errors import SourceError
-from normalcy.results.scored import event_from_dict, event_to_dict
-from normalcy.types import Event
 from normalcy.video.source import find, listed
-
-number = st.floats(-1e6, 1e6)
-box = st.none() | st.tuples(number, number, number, number)
-events = st.builds(Event, *[st.integers(0, 10**6)] * 3, *[number] * 4, box, st.sampled_from(["density", "motion"]))
-
-
-@given(events)
-def test_event_there_and_back(e: Event) -> None:
-    assert event_from_dict(json.loads(json.dumps(event_to_dict(e)))) == e
-
-
-@pytest.mark.parametrize("wrong", [{}, {"start_s": 1}, event_to_dict(Event(0, 1, 1, 0, 1, 1, 2, None, "a")) | {"region": [1]}])
-def test_not_an_event(wrong: dict[str, object]) -> None:
-    with pytest.raises((KeyError, TypeError, ValueError)):
-        event_from_dict(wrong)
 
 
 def test_listed() -> None:
