@@ -180,7 +180,7 @@ def rtsp_server(port: int, path: Path, *login: str) -> Iterator[subprocess.Popen
     check = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
     if subprocess.run([SYSTEM_PYTHON, "-c", check], capture_output=True).returncode:
         pytest.skip("GStreamer's RTSP server for Python is not installed (.ci/run installs it where it can)")
-    script = Path(__file__).with_name("rtsp_server.py")
+    script = Path(__file__).parents[1] / "benchmarks" / "rtsp_server.py"
     environ = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     process = subprocess.Popen(
         [SYSTEM_PYTHON, str(script), str(port), str(path), *login],

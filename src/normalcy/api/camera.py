@@ -106,6 +106,7 @@ class Camera:
         self._rate = 0.0
         self._rated = (time.monotonic(), 0)
         self._events: Counter[str] = Counter()
+        self._complaint = ""
         self.enabled = True
         self.ended = False
         self.failed: str | None = None
@@ -122,9 +123,12 @@ class Camera:
         for item in items:
             try:
                 self._item(item)
-            except NormalcyError as e:  # a picture that cannot be scored: the next stretch begins afresh
-                self._tell(f"{self.spec.name}: {e}")
+            except Exception as e:  # whatever goes wrong with a picture, the camera goes on: the next stretch begins afresh
                 self._scorer = None
+                words = f"{self.spec.name}: {e if isinstance(e, NormalcyError) else repr(e)}"
+                if words != self._complaint:
+                    self._tell(words)
+                self._complaint = words
         self._late()
         return bool(items)
 

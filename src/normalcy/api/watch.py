@@ -22,6 +22,7 @@ from normalcy.nn.device import pick_device
 from normalcy.scoring.model import Model
 from normalcy.scoring.settings import alarm, with_settings
 from normalcy.types import FrameScore
+from normalcy.versions import usable_cores
 from normalcy.video.live import Patience
 
 REPORT_S = 1.0
@@ -78,13 +79,17 @@ def watch(
         UsageError, ConfigError: the call or the configuration is wrong. SourceError: a source that is none.
         ModelError: a model cannot be loaded. OutputError: the folder, the store or the port cannot be used.
     """
-    out, stop = Path(out), stop or threading.Event()
+    out, stop, done = Path(out), stop or threading.Event(), threading.Event()
     settings = load_cameras(config, sources)
-    news = threading.Event()
-    load = _loader(model, device)
+    workers = _workers(len(settings.cameras), device)
+    news = [threading.Event() for _ in range(workers)]
+    loaders = [_loader(model, device) for _ in range(workers)]  # a model serves one thread
     with ExitStack() as stack:
         _claim(out, stack)
-        cameras = [_camera(spec, load, sets, fast, out, tell, news, patience) for spec in settings.cameras]
+        cameras = [
+            _camera(spec, loaders[i % workers], sets, fast, out, tell, news[i % workers], patience)
+            for i, spec in enumerate(settings.cameras)
+        ]
         by_name = {c.spec.name: c for c in cameras}
 
         def enable(name: str, on: bool) -> None:
@@ -106,9 +111,18 @@ def watch(
             tell(f"metrics and health check on http://{where[0]}:{endpoint.port}/metrics and /health")
         for c in cameras:
             c.start(hub, scored)
+        shares = [(cameras[i::workers], news[i]) for i in range(workers)]
+        threads = [threading.Thread(target=_work, args=(*s, stop, done), name=f"scoring-{i}") for i, s in enumerate(shares)]
+        for t in threads:
+            t.start()
         try:
-            _loop(cameras, hub, state, stop, news)
+            while alive := next((t for t in threads if t.is_alive()), None):
+                hub.report(state())
+                alive.join(REPORT_S)
         finally:
+            done.set()
+            for t in threads:
+                t.join()
             for c in cameras:
                 c.stop()
             hub.drain()
@@ -118,18 +132,25 @@ def watch(
         return WatchResult(tuple(c.state() for c in cameras), {c.spec.name: c.failed for c in cameras if c.failed is not None})
 
 
-def _loop(
-    cameras: Sequence[Camera], hub: Hub, state: Callable[[], WatchState], stop: threading.Event, news: threading.Event
-) -> None:
-    reported = 0.0
-    while not stop.is_set() and not all(c.ended for c in cameras):
+def _work(cameras: Sequence[Camera], news: threading.Event, stop: threading.Event, done: threading.Event) -> None:
+    """Score what these cameras bring until told to stop or until all of them ended."""
+    while not (stop.is_set() or done.is_set()) and not all(c.ended for c in cameras):
         news.clear()
-        busy = [c.step() for c in cameras]
-        if time.monotonic() - reported >= REPORT_S:
-            reported = time.monotonic()
-            hub.report(state())
+        busy = [c.step() for c in cameras]  # every one of them, whatever the first says
         if not any(busy):
             news.wait(0.2)
+
+
+def _workers(cameras: int, device: str) -> int:
+    """Scoring threads: on a CPU one for each core, each with one torch thread, which share no work and wait for nobody."""
+    import torch
+
+    if pick_device(device).type != "cpu":
+        return 1
+    workers: int = min(cameras, usable_cores())
+    if workers > 1:
+        torch.set_num_threads(1)
+    return workers
 
 
 def _loader(shared: str | Path | None, device: str) -> Callable[[CameraSpec], Model]:

@@ -1,6 +1,8 @@
-"""An RTSP server for tests, run by the system's Python: rtsp_server.py PORT FILE, serves the file at /cam once per client.
+"""An RTSP server for tests and for cameras.py, run by the system's Python.
 
-The file is H.264 in mp4. With a user and a password as third and fourth argument it asks for them.
+    rtsp_server.py PORT FILE [USER PASSWORD]
+
+Serves an H.264 mp4 at /cam, from its beginning for each client; asks for user and password where they are given.
 """
 
 import sys
