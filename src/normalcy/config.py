@@ -9,11 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, reduce
 from operator import getitem
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 
+from normalcy.parts import DETECTORS, ENCODERS
+
+if TYPE_CHECKING:
+    DetectorName = str
+    EncoderName = str
+else:
+    DetectorName, EncoderName = Literal[tuple(DETECTORS)], Literal[tuple(ENCODERS)]
 Weight = Annotated[float, Field(ge=0.0, le=1.0)]
 Decides = Literal["network", "calibration", "score", "place", "speed", "run"]
 DECIDES: dict[Decides, str] = {
@@ -92,7 +99,7 @@ class ClipConfig(_Strict):
 class EncoderConfig(_Strict):
     """F."""
 
-    name: Literal["light", "i3d"] = network("light", "light trains on two CPU cores; i3d is the paper's")
+    name: EncoderName = network("light", "light trains on two CPU cores; i3d is the paper's")
     width: int = network(16, "light: channels of the first layer", ge=4, le=128)
     endpoint: str = network("Mixed_5c", "i3d: last layer that is run")
     weights: str | None = network(None, "i3d: path of Kinetics-400 weights (.safetensors)")
@@ -210,7 +217,7 @@ OBJECT_READOUTS: tuple[ObjectReadoutName, ...] = get_args(ObjectReadoutName)
 class ObjectsConfig(_Strict):
     """Where the objects are, and their crops. Used where something works on objects instead of whole frames."""
 
-    detector: Literal["auto", "motion", "onnx", "both", "file"] = network(
+    detector: DetectorName = network(
         "motion",
         "motion: what moves, no weights; onnx: a YOLOX model; both: their union; auto: both where weights are found, else "
         "motion; file: boxes of your own",

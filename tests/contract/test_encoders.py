@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from normalcy.config import Config
-from normalcy.nn.build import ENCODERS, Encoder, build_encoder, channels_last
+from normalcy.nn.build import Encoder, build_encoder, channels_last
 from normalcy.nn.inputs import to_input
+from normalcy.parts import ENCODERS
 from normalcy.presets import load_config
 
 CHANNELS = ["rgb", "grey_diff", "rgb_diff"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from normalcy.config import ObjectsConfig
-from normalcy.detection.base import Detector, build_detector, sample_step
+from normalcy.detection.base import Detector, build_detector, detector_kind, sample_step
 from normalcy.detection.cache import boxes_of
 from normalcy.detection.choice import concrete
 from normalcy.detection.tracks import filled, track
@@ -72,7 +72,7 @@ def detect(
     folder = Path(out)
     _may_write(folder, refs, force)
     cfg = concrete(cfg)
-    if cfg.detector in ("onnx", "both"):  # here and not in the detector, so that a download can be watched
+    if detector_kind(cfg.detector).weights:  # here and not in the detector, so that a download can be watched
         find_weights(cfg.weights, None if progress is None else lambda n, of: progress(f"fetch {cfg.weights}", n, of, {}))
     finder = build_detector(cfg)
     videos: list[DetectedVideo] = []
@@ -113,7 +113,7 @@ def _detect_one(
     started = time.perf_counter()
     table, film = f"{ref.name}.csv", f"{ref.name}.boxes.mp4"
     info = probe(ref)
-    every = 1 if cfg.detector == "file" else sample_step(info.fps, cfg)  # boxes that are there already cost nothing
+    every = 1 if detector_kind(cfg.detector).ready else sample_step(info.fps, cfg)
     finder.reset(ref.name, info.fps, every)
     key = {"normalcy": version(), "detector": finder.key, "fps": info.fps, "every": every}
     record = Record(_record_path(folder, ref), ref, key)

@@ -13,14 +13,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from normalcy.detection.base import detector_kind
 from normalcy.detection.weights import KNOWN, locate, weights_folders
 from normalcy.files import check_writable
+from normalcy.parts import DETECTORS
 from normalcy.versions import usable_cores, version
 
 EXTRAS = {
     "log": ("tensorboard", "TensorBoard logs of training"),
     "data": ("h5py", "label files in MATLAB 7.3 format"),
     "objects": ("onnxruntime", "objects found by a model, not by their motion alone"),
+    "watch": ("sqlalchemy", "events of live cameras kept in a database"),
+    "postgres": ("psycopg", "that database on a PostgreSQL server"),
 }
 """Optional extra -> (distribution that it brings, what that is for)."""
 LOW_SPACE = 2 * 2**30
@@ -184,6 +188,8 @@ def _fastest(work: Callable[[], object]) -> float:
 
 def _extra(name: str) -> Check:
     package, purpose = EXTRAS[name]
+    detectors = [d for d in DETECTORS if package in detector_kind(d).requires]
+    purpose += f" (detectors {', '.join(detectors)})" if detectors else ""
     try:
         return Check(f"extra {name}", f"{package} {importlib.metadata.version(package)}: {purpose}")
     except importlib.metadata.PackageNotFoundError:

@@ -10,6 +10,7 @@ import typer
 from normalcy.cli import exits, show
 from normalcy.cli.options import EPILOG, ConfigFile, Json, Settings, Sources
 from normalcy.cli.progress import shown
+from normalcy.parts import DETECTORS
 
 if TYPE_CHECKING:
     from normalcy.results.detected import DetectResult
@@ -26,7 +27,7 @@ def detect(
         Path, typer.Option(metavar="DIR", help="Folder for the tables, one NAME.csv per video.", show_default=False)
     ],
     detector: Annotated[
-        str | None, typer.Option(metavar="auto|motion|onnx|both|file", help="How objects are found; default motion.")
+        str | None, typer.Option(metavar="|".join(DETECTORS), help="How objects are found; default motion.")
     ] = None,
     weights: Annotated[
         str | None,

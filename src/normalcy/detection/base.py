@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from normalcy.config import ObjectsConfig
 from normalcy.detection.boxes import Boxes
 from normalcy.errors import DataError
+from normalcy.parts import DETECTORS, part
 
 
 class Detector(Protocol):
@@ -21,7 +22,7 @@ class Detector(Protocol):
     """
 
     name: str
-    """Its name in DETECTORS."""
+    """Its name in ``objects.detector``."""
 
     @property
     def key(self) -> str:
@@ -66,46 +67,31 @@ class Replay:
         return
 
 
-def _motion(cfg: ObjectsConfig, features: bool) -> Detector:
-    from normalcy.detection.motion import MotionDetector
+class DetectorKind(Protocol):
+    """What is known of a detector before there is one: the class that normalcy.parts.DETECTORS names."""
 
-    return MotionDetector(cfg)
+    name: str
+    words: str
+    """How it finds objects, for people: a few words."""
+    classes: bool
+    """Whether its boxes come with class scores (``Boxes.probs_NK``)."""
+    weights: bool
+    """Whether it needs a model file (``objects.weights``)."""
+    ready: bool
+    """Whether it knows boxes already, so that no frame need be left out to save time."""
+    requires: tuple[str, ...]
+    """Distributions that it needs beside those that normalcy always installs."""
 
-
-def _onnx(cfg: ObjectsConfig, features: bool) -> Detector:
-    from normalcy.detection.yolox import YoloxDetector
-
-    return YoloxDetector(cfg, features)
-
-
-def _both(cfg: ObjectsConfig, features: bool) -> Detector:
-    from normalcy.detection.motion import MotionDetector
-    from normalcy.detection.union import MergedDetector
-    from normalcy.detection.yolox import YoloxDetector
-
-    model = YoloxDetector(cfg, features)
-    return MergedDetector(model, MotionDetector(cfg), model.described)
-
-
-def _file(cfg: ObjectsConfig, features: bool) -> Detector:
-    from normalcy.detection.boxes_file import GivenBoxes
-
-    return GivenBoxes(cfg)
+    @classmethod
+    def build(cls, cfg: ObjectsConfig, features: bool = False) -> Detector:
+        """One detector. features: see build_detector."""
+        ...
 
 
-def _auto(cfg: ObjectsConfig, features: bool) -> Detector:
-    from normalcy.detection.choice import concrete
-
-    return build_detector(concrete(cfg), features)
-
-
-DETECTORS: dict[str, Callable[[ObjectsConfig, bool], Detector]] = {
-    "auto": _auto,
-    "motion": _motion,
-    "onnx": _onnx,
-    "both": _both,
-    "file": _file,
-}
+def detector_kind(name: str) -> DetectorKind:
+    """The kind of detector that ``objects.detector`` names."""
+    kind: DetectorKind = part(DETECTORS, name)
+    return kind
 
 
 def sample_step(fps: float, cfg: ObjectsConfig) -> int:
@@ -121,4 +107,4 @@ def build_detector(cfg: ObjectsConfig, features: bool = False) -> Detector:
     boxes too; of others ``features_ND`` is None. ``boxes_of`` keeps them with the boxes. A model that is stored should name
     its detector: see normalcy.detection.choice.concrete for ``auto``.
     """
-    return DETECTORS[cfg.detector](cfg, features)
+    return detector_kind(cfg.detector).build(cfg, features)

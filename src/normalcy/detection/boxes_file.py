@@ -36,6 +36,14 @@ class GivenBoxes:
     """Boxes from files, all of them. A frame without a row has no boxes; a video without a file is an error."""
 
     name = "file"
+    words = "boxes of your own"
+    classes, weights, ready = True, False, True
+    requires: tuple[str, ...] = ()
+
+    @classmethod
+    def build(cls, cfg: ObjectsConfig, features: bool = False) -> GivenBoxes:
+        """See normalcy.detection.base.DetectorKind."""
+        return cls(cfg)
 
     def __init__(self, cfg: ObjectsConfig) -> None:
         """Raises UsageError where no folder or file is named, DataError where it is not there."""

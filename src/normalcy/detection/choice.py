@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 from normalcy.config import ObjectsConfig
+from normalcy.detection.base import Detector, build_detector
 from normalcy.detection.weights import DETECTOR, locate, missing
 
 WITHOUT = "objects are found by their motion alone: what stands still has no box, and people side by side share one"
@@ -12,6 +13,21 @@ WITHOUT = "objects are found by their motion alone: what stands still has no box
 
 class NoDetectorWarning(UserWarning):
     """The detector ``auto`` does without a model."""
+
+
+class AutoDetector:
+    """Chooses between ``both`` and ``motion``; never the detector itself, which has the name of what was chosen."""
+
+    name = "auto"
+    words = "both where weights are found, else motion"
+    classes = True
+    weights = ready = False
+    requires: tuple[str, ...] = ()
+
+    @classmethod
+    def build(cls, cfg: ObjectsConfig, features: bool = False) -> Detector:
+        """See normalcy.detection.base.DetectorKind."""
+        return build_detector(concrete(cfg), features)
 
 
 def concrete(cfg: ObjectsConfig) -> ObjectsConfig:

@@ -44,6 +44,14 @@ class MotionDetector:
     """Connected regions that differ from the background and moved lately. Class -1, score by contrast."""
 
     name = "motion"
+    words = "what moves, no weights"
+    classes = weights = ready = False
+    requires: tuple[str, ...] = ()
+
+    @classmethod
+    def build(cls, cfg: ObjectsConfig, features: bool = False) -> MotionDetector:
+        """See normalcy.detection.base.DetectorKind."""
+        return cls(cfg)
 
     def __init__(self, cfg: ObjectsConfig) -> None:
         self._cfg = cfg

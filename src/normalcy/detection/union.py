@@ -7,8 +7,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from normalcy.config import ObjectsConfig
 from normalcy.detection.base import Detector
 from normalcy.detection.boxes import Boxes, iou, joined
+from normalcy.detection.motion import MotionDetector
+from normalcy.detection.yolox import YoloxDetector
 
 COVERED = 0.6
 """A second box is the first detector's own find where its boxes cover this share of it."""
@@ -22,6 +25,14 @@ class MergedDetector:
     """The union of two detectors; where they overlap the first one's boxes stand."""
 
     name = "both"
+    words = "their union"
+    classes, weights, ready, requires = YoloxDetector.classes, YoloxDetector.weights, False, YoloxDetector.requires
+
+    @classmethod
+    def build(cls, cfg: ObjectsConfig, features: bool = False) -> MergedDetector:
+        """See normalcy.detection.base.DetectorKind."""
+        model = YoloxDetector.build(cfg, features)
+        return cls(model, MotionDetector.build(cfg), model.described)
 
     def __init__(self, first: Detector, second: Detector, describe: Callable[[Boxes], Boxes] | None = None) -> None:
         """describe: adds to the second's boxes what the first's features say of them."""

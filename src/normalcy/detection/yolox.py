@@ -94,6 +94,15 @@ class YoloxDetector:
     """Boxes of a YOLOX model. Of boxes that overlap, whatever their class, the surest stays: one object, one box."""
 
     name = "onnx"
+    words = "a YOLOX model"
+    classes = weights = True
+    ready = False
+    requires = ("onnxruntime",)
+
+    @classmethod
+    def build(cls, cfg: ObjectsConfig, features: bool = False) -> YoloxDetector:
+        """See normalcy.detection.base.DetectorKind."""
+        return cls(cfg, features)
 
     def __init__(self, cfg: ObjectsConfig, features: bool = False) -> None:
         """features: also describe each box by the model's own feature map, where it has one (``has_features`` says).

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from normalcy.config import Config
+from normalcy.detection.base import detector_kind
 from normalcy.errors import UsageError
 from normalcy.experiments.tables import ALL, LENGTHS, PAPER_LENGTH, TASK_SETTING, Row, Table, Task, at_length, control
 from normalcy.presets import load_config
@@ -90,9 +91,12 @@ def control_flags(base: Config) -> dict[str, object]:
 def _object_cell(row: Row, base: Config, preset: str, sets: Sequence[str], seed: int) -> Cell:
     """A row on the multi-task backbone: its tasks, each read by its own score, and the density of what they taught."""
     tasks, dropped = row.tasks, {"flow": MOTION_REASON}
-    if base.objects.detector == "motion":
+    if not detector_kind(base.objects.detector).classes:
         tasks = tuple(t for t in tasks if t != "KD")
-        dropped["distillation"] = "the detector 'motion' gives no class scores; choose another with --set objects.detector=both"
+        kind = base.objects.detector
+        dropped["distillation"] = (
+            f"the detector '{kind}' gives no class scores; choose another with --set objects.detector=both"
+        )
     flags: dict[str, object] = {"seed": seed, "level": "object", "decoder.steps": 0, "scoring.readouts": ("density",)}
     for task, name in TASK_SETTING.items():
         flags[f"tasks.{name}"] = (getattr(base.tasks, name) or 1.0) if task in tasks else 0.0

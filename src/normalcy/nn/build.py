@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from normalcy.config import Config
-from normalcy.errors import ConfigError
 from normalcy.nn.decoder import Decoder, Painter
 from normalcy.nn.encoder import Encoder, frozen_statistics
 from normalcy.nn.heads import Heads
-from normalcy.nn.i3d import ENDPOINTS, I3D
 from normalcy.nn.inputs import picture, to_input
-from normalcy.nn.light import LightEncoder
+from normalcy.parts import ENCODERS, part
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
-__all__ = ["ENCODERS", "Encoder", "Network", "build_encoder", "build_network", "channels_last", "frozen_statistics"]
-
-
-def _light(cfg: Config) -> Encoder:
-    return LightEncoder(cfg.input.channel_count, cfg.encoder.width)
-
-
-def _i3d(cfg: Config) -> Encoder:
-    if cfg.encoder.endpoint not in ENDPOINTS:
-        raise ConfigError(f"encoder.endpoint: unknown layer '{cfg.encoder.endpoint}'; there are {', '.join(ENDPOINTS)}")
-    return I3D(cfg.input.channel_count, cfg.encoder.endpoint)
-
-
-ENCODERS: dict[str, Callable[[Config], Encoder]] = {"light": _light, "i3d": _i3d}
-"""Every encoder by its name in ``encoder.name``."""
+__all__ = ["Encoder", "Network", "build_encoder", "build_network", "channels_last", "frozen_statistics"]
 
 
 def build_encoder(cfg: Config) -> Encoder:
@@ -41,7 +24,8 @@ def build_encoder(cfg: Config) -> Encoder:
 
     Raises ConfigError for an unknown I3D endpoint.
     """
-    return ENCODERS[cfg.encoder.name](cfg)
+    kind: type[Encoder] = part(ENCODERS, cfg.encoder.name)
+    return kind.build(cfg)
 
 
 class Network(nn.Module):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from normalcy.config import Config
 
 
 class Encoder(nn.Module):
     """F: x_BCTHW -> f_BDthw. Any T >= 1, a single frame included, and any H and W, odd ones included.
 
+    A kind of encoder that ``encoder.name`` can choose stands in normalcy.parts.ENCODERS.
     Each output side is the input side divided by the stride, rounded up.
     """
 
@@ -19,6 +23,11 @@ class Encoder(nn.Module):
     """D, feature channels."""
     stride: tuple[int, int, int]
     """Input steps per feature step in time, height and width."""
+
+    @classmethod
+    def build(cls, cfg: Config) -> Self:
+        """One as the settings ask for it, with random weights. Raises ConfigError for settings that it cannot follow."""
+        raise NotImplementedError
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
         """Features f_BDthw."""

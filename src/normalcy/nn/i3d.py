@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from normalcy.config import Config
+from normalcy.errors import ConfigError
 from normalcy.nn.encoder import Encoder
 
 Triple = tuple[int, int, int]
@@ -141,6 +143,12 @@ class I3D(Encoder):
             steps = [a * b for a, b in zip(steps, stride, strict=True)]
         self.channels = channels
         self.stride = (steps[0], steps[1], steps[2])
+
+    @classmethod
+    def build(cls, cfg: Config) -> I3D:
+        if cfg.encoder.endpoint not in ENDPOINTS:
+            raise ConfigError(f"encoder.endpoint: unknown layer '{cfg.encoder.endpoint}'; there are {', '.join(ENDPOINTS)}")
+        return cls(cfg.input.channel_count, cfg.encoder.endpoint)
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
         """f_BDthw at the endpoint; t, h, w are the input sides over the stride, rounded up."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from normalcy.config import Config
 from normalcy.nn.encoder import Encoder
 
 
@@ -42,6 +43,10 @@ class LightEncoder(Encoder):
             _Layer(2 * width, 4 * width, 3, 2),
             _Layer(4 * width, 4 * width, 3, 1),
         )
+
+    @classmethod
+    def build(cls, cfg: Config) -> LightEncoder:
+        return cls(cfg.input.channel_count, cfg.encoder.width)
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
         """f_BDthw with D = 4 width, t = T, h = ceil(H / 8), w = ceil(W / 8)."""

@@ -7,7 +7,8 @@ import torch
 
 from normalcy.errors import ConfigError
 from normalcy.nn import losses
-from normalcy.nn.build import ENCODERS, build_encoder, build_network, channels_last, frozen_statistics
+from normalcy.nn.build import build_encoder, build_network, channels_last, frozen_statistics
+from normalcy.parts import ENCODERS
 from normalcy.presets import PRESETS, load_config
 
 
