@@ -60,8 +60,11 @@ class Report:
         return {"ok": self.ok, "checks": [asdict(c) for c in self.checks]}
 
 
-def examine() -> Report:
-    """Look at this machine. Takes a few seconds, most of it for importing PyTorch and the speed probe; never raises."""
+def examine(only: Sequence[str] = ()) -> Report:
+    """Look at this machine. Takes a few seconds, most of it for importing PyTorch and the speed probe; never raises.
+
+    only: names of checks, to make no others.
+    """
     probes: dict[str, Callable[[], Check]] = {
         "normalcy": _normalcy,
         "python": _python,
@@ -74,7 +77,7 @@ def examine() -> Report:
         **{f"extra {name}": lambda name=name: _extra(name) for name in EXTRAS},  # type: ignore[misc]
         **{f"weights {name}": lambda name=name: _weights(name) for name in KNOWN},  # type: ignore[misc]
     }
-    return Report([_look(name, probe) for name, probe in probes.items()])
+    return Report([_look(name, probe) for name, probe in probes.items() if not only or name in only])
 
 
 def _look(name: str, probe: Callable[[], Check]) -> Check:

@@ -23,13 +23,14 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "frames"
 
 
-def named(report: doctor.Report) -> dict[str, doctor.Check]:
-    return {c.name: c for c in report.checks}
+def look(name: str) -> doctor.Check:
+    (check,) = doctor.examine([name]).checks
+    return check
 
 
 def test_a_machine_that_runs_the_tests_is_fit() -> None:
     report = doctor.examine()
-    checks = named(report)
+    checks = {c.name: c for c in report.checks}
     assert report.ok
     parts = ["normalcy", "python", "cores", "torch", "gpu", "video", "cache", "speed"]
     assert list(checks) == [*parts, *(f"extra {e}" for e in doctor.EXTRAS), *(f"weights {w}" for w in KNOWN)]
@@ -39,7 +40,7 @@ def test_a_machine_that_runs_the_tests_is_fit() -> None:
 
 
 def test_looking_leaves_nothing_behind(own_cache: Path, tmp_path: Path) -> None:
-    assert str(own_cache) in doctor._cache().found
+    assert str(own_cache) in look("cache").found
     assert list(tmp_path.iterdir()) == []
 
 
@@ -48,7 +49,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("normalcy.api.doctor.check_writable", refuse)
-    check = doctor._cache()
+    check = look("cache")
     assert check.ok is False
     assert check.found.endswith("cannot be written: Permission denied")
     assert "NORMALCY_CACHE_DIR" in check.advice
@@ -58,28 +59,29 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch) -> None:
 def test_a_cache_below_a_file_cannot_be_written(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("NORMALCY_CACHE_DIR", str(tmp_path / "file" / "frames"))
-    assert doctor._cache().ok is False
+    assert look("cache").ok is False
 
 
 def test_little_space_is_said(monkeypatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=2**20))
-    check = doctor._cache()
+    check = look("cache")
     assert check.ok is None
     assert "free some space" in check.advice
 
 
-def test_a_broken_library_is_a_finding() -> None:
-    def broken() -> doctor.Check:
+def test_a_broken_library_is_a_finding(monkeypatch) -> None:
+    def broken() -> float:
         raise ImportError("libfoo.so.3: cannot open\nshared object file")
 
-    check = doctor._look("torch", broken)
+    monkeypatch.setattr("os.getloadavg", broken)
+    check = look("cores")
     assert check.ok is False
     assert check.found == "does not work: libfoo.so.3: cannot open shared object file"
 
 
 def test_missing_codecs_are_a_fault(monkeypatch) -> None:
     monkeypatch.setattr("normalcy.video.codecs.missing_codecs", lambda: ["h264 decoder"])
-    check = doctor._video()
+    check = look("video")
     assert check.ok is False
     assert "without h264 decoder" in check.found
 
@@ -97,7 +99,7 @@ def test_an_extra_that_is_not_installed_says_how_to_get_it(monkeypatch) -> None:
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr("importlib.metadata.version", missing)
-    check = doctor._extra("log")
+    check = look("extra log")
     assert check.ok is None
     assert check.advice == "pip install tensorboard"
 
@@ -114,11 +116,18 @@ def test_the_extras_are_those_of_the_package() -> None:
 def test_threads_that_slow_down_are_said(monkeypatch, alone, together, ok) -> None:
     import torch
 
-    threads = [1]
+    threads, now = [1], [0.0]
+
+    class Encoder(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            now[0] += alone if threads[-1] == 1 else together
+            return x
+
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     monkeypatch.setattr(torch, "set_num_threads", lambda n: threads.append(n))
-    monkeypatch.setattr(doctor, "_fastest", lambda _: alone if threads[-1] == 1 else together)
-    check = doctor._speed()
+    monkeypatch.setattr("normalcy.nn.build.build_encoder", lambda cfg: Encoder())
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    check = look("speed")
     assert check.ok is ok
     assert ("train.threads=1" in check.advice) is (ok is None)
     assert threads[-1] == 2
@@ -126,15 +135,15 @@ def test_threads_that_slow_down_are_said(monkeypatch, alone, together, ok) -> No
 
 def test_a_busy_machine_is_said(monkeypatch) -> None:
     monkeypatch.setattr("os.getloadavg", lambda: (1000.0, 0.0, 0.0))
-    assert doctor._cores().ok is None
+    assert look("cores").ok is None
     assert 1 <= doctor.usable_cores() <= (os.cpu_count() or 1)
 
 
 def test_weights_are_named_with_where_they_are_or_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "weights_folders", lambda: [tmp_path])
     monkeypatch.setattr(doctor, "weights_folders", lambda: [tmp_path])
-    lacking = doctor._weights("yolox_nano")
+    lacking = look("weights yolox_nano")
     assert lacking.ok is None and str(tmp_path) in lacking.found and lacking.advice == "normalcy weights yolox_nano"
     (tmp_path / "yolox_nano.onnx").write_bytes(b"x")
-    there = doctor._weights("yolox_nano")
+    there = look("weights yolox_nano")
     assert there.ok is True and str(tmp_path / "yolox_nano.onnx") in there.found
