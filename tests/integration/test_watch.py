@@ -335,3 +335,61 @@ def test_a_wrong_configuration_is_named_where_it_is_wrong(text: str, message: st
     with pytest.raises(ConfigError, match=re.escape(message)) as e:
         watch([], tmp_path / "w", config=path)
     assert "hunter2" not in str(e.value) and str(path) in str(e.value)
+
+
+def test_several_cameras_are_scored_side_by_side_each_as_if_alone(
+    model_dir: Path, odd: Path, normal: Path, tmp_path: Path
+) -> None:
+    def scores(*sources: Path) -> dict[str, list[float]]:
+        found: dict[str, list[float]] = {}
+        watch(
+            [str(s) for s in sources],
+            tmp_path / "_".join(s.stem for s in sources),
+            model=model_dir,
+            fast=True,
+            scored=lambda camera, s, _: found.setdefault(camera, []).append(s.score),
+        )
+        return found
+
+    other = normal / "00.mp4"
+    together = scores(odd, other, odd)
+    assert together == {"cam1": scores(odd)["cam1"], "cam2": scores(other)["cam1"], "cam3": together["cam1"]}
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of that size of its own, or the test is skipped."""
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"a small disk can be mounted by root alone: {made.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.slow
+def test_a_full_disk_loses_no_event(model_dir: Path, long_odd: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "4m") as disk, receiver() as r:
+        (tmp_path / "c.yaml").write_text(f"sinks: {{hook: {{kind: webhook, url: '{r.url}'}}}}\n")
+        out, told = disk / "w", []
+        with watching(
+            [str(long_odd)], out, model=model_dir, config=tmp_path / "c.yaml", sets=EAGER, tell=told.append
+        ) as scores:
+            wait_for(lambda: scores)
+            with pytest.raises(OSError), (disk / "filler").open("wb", buffering=0) as f:
+                while True:
+                    f.write(bytes(4096))
+            wait_for(lambda: r.got, 60)  # those whose sink works have it at once
+            n = len(scores)
+            wait_for(lambda: len(scores) > n + 10)  # and scoring goes on
+            assert any(line.startswith(("jsonl: ", "store: ")) for line in told)
+            (disk / "filler").unlink()
+            wait_for(lambda: len(read_events(out / "events.jsonl")) >= len(r.got), 60)
+        posted = [json.loads(body) for _, body in r.got]
+        found = read_events(out / "events.jsonl")
+        assert [e.message for e in found] == [f"{p['id']}.{p['change']}" for p in posted]
+        store = Store(out)
+        assert sorted(e.record.id for e in store.events()) == sorted({p["id"] for p in posted})
+        store.close()

@@ -33,13 +33,11 @@ def register(app: typer.Typer) -> None:
 
 
 def watch(
-    sources: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...", help=SOURCES, show_default=False)] = None,
+    sources: Annotated[list[str] | None, typer.Argument(metavar="SOURCE", help=SOURCES, show_default=False)] = None,
     model: Annotated[
         Path | None, typer.Option(metavar="MODEL_DIR", help="A model that train wrote.", show_default=False)
     ] = None,
-    out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder for events, clips and snapshots.", show_default=False)
-    ] = Path("normalcy-watch"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for events, clips and snapshots.")] = Path("normalcy-watch"),
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="cameras.yaml: cameras, masks, sinks.", show_default=False)
     ] = None,
