@@ -1,7 +1,8 @@
 """Normalcy: learns what normal video looks like, then says when, where and why something is not normal.
 
-The functions mirror the commands: :func:`train`, :func:`score`, :func:`evaluate`, :func:`detect`, :func:`demo`; :func:`load`
-with :class:`Scorer` or :func:`open_scorer` score frames that you push yourself. Everything heavy is imported when first used.
+The functions mirror the commands: :func:`train`, :func:`score`, :func:`evaluate`, :func:`detect`, :func:`watch`,
+:func:`demo`; :func:`load` with :class:`Scorer` or :func:`open_scorer` score frames that you push yourself. Everything heavy
+is imported when first used.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
     from normalcy.api.levels import open_scorer
     from normalcy.api.score import load, score
     from normalcy.api.train import train
+    from normalcy.api.watch import watch
     from normalcy.evaluation.evaluate import evaluate
     from normalcy.scoring.scorer import Scorer
 
     __version__: str
 
-__all__ = ["Scorer", "__version__", "demo", "detect", "evaluate", "load", "open_scorer", "score", "train"]
+__all__ = ["Scorer", "__version__", "demo", "detect", "evaluate", "load", "open_scorer", "score", "train", "watch"]
 
 _AT = {
     "demo": "api.demo",
@@ -31,6 +33,7 @@ _AT = {
     "score": "api.score",
     "Scorer": "scoring.scorer",
     "train": "api.train",
+    "watch": "api.watch",
 }
 """Public name -> the module that defines it."""
 
