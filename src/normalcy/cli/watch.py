@@ -15,7 +15,7 @@ import typer
 
 from normalcy.cli import exits, show
 from normalcy.cli.options import EPILOG, Device, Json, Settings
-from normalcy.errors import SourceError
+from normalcy.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from normalcy.events.record import EventRecord, Verdict
@@ -50,7 +50,8 @@ def watch(
     device: Device = "auto",
 ) -> None:
     """Watch cameras, and say when something is not normal. Ctrl-C or SIGTERM ends it cleanly."""
-    from normalcy.api.watch import watch as run
+    with _installed():
+        from normalcy.api.watch import watch as run
 
     def shown(r: EventRecord) -> None:
         show.out(json.dumps(r.to_dict(), allow_nan=False) if as_jsonl else line(r))
@@ -117,8 +118,8 @@ def events(
     as_json: Json = False,
 ) -> None:
     """List the events of a watch, mark those to keep, and say what they were."""
-    from normalcy.errors import UsageError
-    from normalcy.events.store import FILE, Store
+    with _installed():
+        from normalcy.events.store import FILE, Store
     from normalcy.video.address import from_environment
 
     if store is None and not (out / FILE).exists():
@@ -137,8 +138,16 @@ def events(
     show.out(show.as_json({"events": [e.to_dict() for e in found]}) if as_json else listed(found))
 
 
+@contextmanager
+def _installed() -> Iterator[None]:
+    """Name the extra that a missing library comes with."""
+    try:
+        yield
+    except ModuleNotFoundError as e:
+        raise UsageError(f"{e.name} is not installed: pip install 'normalcy[watch]'") from e
+
+
 def _verdict(word: str) -> Verdict:
-    from normalcy.errors import UsageError
     from normalcy.events.record import Verdict
 
     for known in get_args(Verdict):

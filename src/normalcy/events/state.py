@@ -16,7 +16,7 @@ class CameraState:
     """Without its login."""
     state: str
     """``on``; ``lost``; ``paused`` by hand or by its schedule; ``held`` while its picture says nothing (dark, moved, ...);
-    ``ended``."""
+    ``ended``; ``connecting`` before its first picture."""
     time: float = 0.0
     """Seconds since 1970."""
     fps: float = 0.0

@@ -122,6 +122,8 @@ class Feed:
         self._target, self._name, self._size_of, self._ring = target, name, size_of, ring
         self._patience = patience
         self._fast = fast and target.kind == "file"
+        # HLS comes in bursts of whole segments, and its server does not mind who is late.
+        self._waits = self._fast or (target.kind == "http" and ".m3u8" in target.shown)
         self._news = news or threading.Event()
         self._lock = threading.Condition()
         self._queue: deque[Item] = deque()
@@ -156,7 +158,7 @@ class Feed:
     def _put(self, item: Item) -> None:
         with self._lock:
             if isinstance(item, Shown):
-                while self._fast and self._pictures >= self._most and not self._stop.is_set():
+                while self._waits and self._pictures >= self._most and not self._stop.is_set():
                     self._lock.wait(1.0)
                 if self._pictures >= self._most:
                     self._drop()

@@ -140,6 +140,7 @@ def test_states_are_handed_over_and_none_is_kept_for_later(tmp_path: Path) -> No
 
 def test_lines_are_there_once_even_if_a_change_comes_twice(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
+    path.write_text("\n")  # an empty line, as someone's editor leaves it
     sink = JsonLines(path)
     for r in (*messages(2), *messages(2)):
         sink.send(r)

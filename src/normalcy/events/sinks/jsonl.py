@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from pathlib import Path
 
-from normalcy.errors import DataError
+from normalcy.errors import DataError, OutputError
 from normalcy.events.record import EventRecord, record_from
 from normalcy.events.state import WatchState
 from normalcy.files import append_line, read_lines
 
 LOOK_BACK = 1000
 """Lines at the end of the file that a change that comes again is looked for in."""
+LINE = 1024
+"""Bytes of a line, about."""
 
 
 class JsonLines:
@@ -20,7 +24,7 @@ class JsonLines:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen = {r.message: None for r in read_events(path)[-LOOK_BACK:]}
+        self._seen = dict.fromkeys(_last_messages(path))
 
     def send(self, record: EventRecord) -> None:
         if record.message in self._seen:
@@ -35,6 +39,23 @@ class JsonLines:
 
     def close(self) -> None:
         return
+
+
+def _last_messages(path: Path) -> list[str]:
+    """Of the changes at the end of the file; what is no line of ours is passed over."""
+    try:
+        with path.open("rb") as f:
+            f.seek(max(0, path.stat().st_size - LOOK_BACK * LINE))
+            lines = f.read().splitlines()[-LOOK_BACK:]
+    except FileNotFoundError:
+        return []
+    except OSError as e:
+        raise OutputError(f"{path}: cannot be read: {e.strerror or e}") from e
+    out = []
+    for line in lines:
+        with suppress(ValueError, DataError, TypeError):
+            out.append(record_from(json.loads(line)).message)
+    return out
 
 
 def read_events(path: Path) -> list[EventRecord]:
