@@ -6,7 +6,7 @@ slowly over a still background; in abnormal frames a larger bright square, exact
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -318,3 +318,19 @@ def make_umn(root: Path, frames: int = 24, size: tuple[int, int] = (48, 32)) -> 
         (root / "testing" / "labels").mkdir(parents=True, exist_ok=True)
         np.save(root / "testing" / "labels" / f"{name}.npy", truth.labels[name])
     return truth
+
+
+LAYOUTS: dict[str, tuple[str, Callable[[Path], Truth]]] = {
+    "folder": ("folder", lambda r: make_folder(r, scenes=True)),
+    "ped1": ("ped1", lambda r: make_ucsd(r, 1)),
+    "ped2": ("ped2", lambda r: make_ucsd(r, 2)),
+    "avenue": ("avenue", make_avenue),
+    "shanghaitech": ("shanghaitech", make_shanghaitech),
+    "shanghaitech-frames": ("shanghaitech", lambda r: make_shanghaitech(r, train_frames=True)),
+    "ucf_crime": ("ucf_crime", make_ucf_crime),
+    "ucf_crime-variant": ("ucf_crime", lambda r: make_ucf_crime(r, variant=True)),
+    "nwpu": ("nwpu", make_nwpu),
+    "ubnormal": ("ubnormal", make_ubnormal),
+    "umn": ("umn", make_umn),
+}
+"""Name of a variant -> (name of the data set, what writes it below a folder)."""

@@ -36,6 +36,8 @@ class Entry:
     where: str
     terms: str
     cite: str
+    plain: bool = False
+    """Whether its layout is the plain one of ``folder``."""
     label_sources: tuple[str, ...] = ()
     """Label sets to choose from, the default first; empty where there is one."""
     lookalikes: Mapping[int, str] | None = None
@@ -63,6 +65,7 @@ _ENTRIES = (
         where="your own footage",
         terms="yours",
         cite="",
+        plain=True,
         label_sources=("labels", "any folder of NAME.npy files in the root or in testing/"),
     ),
     _ucsd("ped1", "UCSD Ped1", ucsd.read_ped1, Official(34, 6800, 36, 7200, scenes=1)),
@@ -126,6 +129,7 @@ _ENTRIES = (
         where="http://mha.cs.umn.edu (Crowd-Activity-All.avi)",
         terms="no licence stated; research use, with citation",
         cite="University of Minnesota; Mehran, Oyama, Shah: Abnormal Crowd Behavior Detection, CVPR 2009",
+        plain=True,
     ),
 )
 DATASETS: dict[str, Entry] = {e.name: e for e in _ENTRIES}
@@ -172,7 +176,7 @@ def load(
     try:
         data.require(require)
     except DataError as e:
-        if known.read not in (folder.read, umn.read) and (data.root / "testing" / "labels").is_dir():
+        if not known.plain and (data.root / "testing" / "labels").is_dir():
             raise DataError(f"{e}. There is a testing/labels: in that plain layout the data set is called folder") from None
         raise
     return data
