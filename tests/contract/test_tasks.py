@@ -10,7 +10,8 @@ import torch
 
 from made_models import batch_of, square_frames
 from normalcy.cli.progress import Bars, Lines
-from normalcy.config import OBJECT_TASKS, Config, TasksConfig
+from normalcy.config import OBJECT_TASKS, Config
+from normalcy.config import TASKS as WEIGHTS
 from normalcy.nn.build import build_network
 from normalcy.nn.tasks import TASKS, Passes, chance
 from normalcy.presets import load_config
@@ -42,7 +43,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 def test_the_configuration_has_a_weight_for_each() -> None:
-    assert set(TASKS) <= set(TasksConfig.model_fields)
+    assert set(TASKS) == set(WEIGHTS)
     assert {n for n, t in TASKS.items() if t.levels == ("object",)} == set(OBJECT_TASKS)
 
 
@@ -54,6 +55,13 @@ def test_it_says_what_it_is(name: str) -> None:
     assert len(task.words.split()) >= 3 and task.words[0].islower() and task.words[-1].isalpha()
     assert set(task.levels) <= {"frame", "object"} and task.levels
     assert len({t.abbreviation for t in TASKS.values()}) == len({t.title for t in TASKS.values()}) == len(TASKS)
+
+
+def test_a_head_of_its_own_is_there_where_it_is_on_and_only_there(name: str) -> None:
+    head = TASKS[name].head
+    heads = {n: set(dict(build_network(config(n)).heads.named_children())) for n in TASKS}
+    assert heads[name] == {"p1", "p2", "p3"} | ({head} if head else set())
+    assert [t.head for t in TASKS.values()].count(head) == 1 or not head
 
 
 def test_its_loss_teaches_and_its_figures_carry_its_name(name: str) -> None:

@@ -12,6 +12,7 @@ from normalcy.nn.decoder import Decoder, Painter
 from normalcy.nn.encoder import Encoder, frozen_statistics
 from normalcy.nn.heads import Heads
 from normalcy.nn.inputs import picture, to_input
+from normalcy.nn.tasks import TASKS
 from normalcy.parts import ENCODERS, part
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
@@ -69,10 +70,8 @@ def build_network(cfg: Config) -> Network:
     """The network that the configuration describes, with random weights. Raises ConfigError as build_encoder()."""
     h, t = cfg.heads, cfg.tasks
     encoder = build_encoder(cfg)
-    classes = h.classes if t.distillation > 0 else 0
-    heads = Heads(
-        encoder.channels, cfg.clip.length, h.projection, h.hidden, h.keep_time, t.arrow > 0, t.irregularity > 0, classes
-    )
+    more = {task.head: task.outputs(cfg) for n, task in TASKS.items() if task.head and getattr(t, n) > 0}
+    heads = Heads(encoder.channels, cfg.clip.length, h.projection, h.hidden, h.keep_time, more)
     decoder = painter = None
     if cfg.decoder.steps > 0 or t.frame_prediction > 0:
         decoder = Decoder(encoder.channels, encoder.stride[1], cfg.decoder.width, cfg.clip.length)

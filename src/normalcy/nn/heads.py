@@ -6,6 +6,9 @@ neighbourhood of every place, of the size that the heads were trained with.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -38,8 +41,7 @@ class Heads(nn.Module):
     dim: D of the features. length: T of the continuous clip. projection: P, dimensions of P3's output.
     hidden: hidden units of each head, 0 for one linear layer. keep_time: P2 averages over space alone, brings the time
     axis to T - 1 positions and classifies from all of them; False is the paper's pooling over time.
-    arrow, irregularity, classes: the heads of the multi-task backbone of [11], made only where asked for (classes > 0: so
-    many class scores of a detector are distilled), so that a model without them has no weights for them.
+    more: name -> outputs of further heads, which tasks bring along (normalcy.nn.tasks.Task.head) and answer() asks.
     """
 
     def __init__(
@@ -49,9 +51,7 @@ class Heads(nn.Module):
         projection: int,
         hidden: int,
         keep_time: bool = False,
-        arrow: bool = False,
-        irregularity: bool = False,
-        classes: int = 0,
+        more: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         super().__init__()
         self.length = length
@@ -59,12 +59,8 @@ class Heads(nn.Module):
         self.p1 = _classifier(dim, 2, hidden)
         self.p2 = _classifier(dim * (length - 1) if keep_time else dim, length - 2, hidden)
         self.p3 = _classifier(dim, projection, hidden)
-        if arrow:
-            self.p4 = _classifier(dim, 2, hidden)
-        if irregularity:
-            self.p5 = _classifier(dim, 2, hidden)
-        if classes:
-            self.p6 = _classifier(dim, classes, hidden)
+        for name, outputs in more.items():
+            self.add_module(name, _classifier(dim, outputs, hidden))
 
     def continuity(self, f_BDthw: Tensor, pool: Pool = None) -> Tensor:
         """P1: logits (B, 2), class 1 = discontinuous; with pool (B, 2, h, w)."""
@@ -78,17 +74,9 @@ class Heads(nn.Module):
         """P3: embedding (B, P), not normalised (the cosine is); with pool (B, P, h, w)."""
         return _classify(self.p3, _pooled(f_BDthw, pool))
 
-    def arrow(self, f_BDthw: Tensor) -> Tensor:
-        """Arrow of time: logits (B, 2), class 1 = played backward."""
-        return _classify(self.p4, _pooled(f_BDthw, None))
-
-    def irregularity(self, f_BDthw: Tensor) -> Tensor:
-        """Motion irregularity: logits (B, 2), class 1 = frames at uneven steps."""
-        return _classify(self.p5, _pooled(f_BDthw, None))
-
-    def distil(self, f_BDthw: Tensor) -> Tensor:
-        """The detector's class scores as told from the features: (B, K) in [0, 1]."""
-        return torch.sigmoid(_classify(self.p6, _pooled(f_BDthw, None)))
+    def answer(self, name: str, f_BDthw: Tensor) -> Tensor:
+        """Logits (B, K) of a head that a task brought along. Raises AttributeError where it is not there."""
+        return _classify(getattr(self, name), _pooled(f_BDthw, None))
 
     def _timed(self, f_BDthw: Tensor, pool: Pool) -> Tensor:
         if pool is None:

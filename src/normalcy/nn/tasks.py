@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
@@ -18,9 +18,12 @@ from torch.nn import functional as F
 
 from normalcy.config import Config, TasksConfig
 from normalcy.nn import losses
-from normalcy.nn.build import Network, frozen_statistics
+from normalcy.nn.encoder import frozen_statistics
 from normalcy.nn.heads import PLACE, Pool
 from normalcy.nn.inputs import grey, picture, to_input
+
+if TYPE_CHECKING:
+    from normalcy.nn.build import Network
 
 Batch = Mapping[str, Tensor]
 """v (B, T, h, w, 3) uint8, c the same or one frame shorter, m (B,), video (B,): see normalcy.data.sampler. Clips of objects may
@@ -192,6 +195,8 @@ class Task:
     """What a high score says of what was looked at, for people; the end of a sentence."""
     levels: tuple[str, ...] = ("frame", "object")
     """Where it can be trained."""
+    head = ""
+    """Name of a head of its own beside P1, P2 and P3, which the network has where the task is on."""
     guess: float | None = None
     """Accuracy of guessing; None for a task without an accuracy, or where it depends on the video."""
     two_sided = False
@@ -200,6 +205,10 @@ class Task:
     def loss(self, p: Passes) -> Terms:
         """Loss of a training batch, mean over its clips."""
         raise NotImplementedError
+
+    def outputs(self, cfg: Config) -> int:
+        """Of its own head."""
+        return 2
 
     def chance(self, length: int) -> float | None:
         """``guess`` for clips of so many frames."""
@@ -340,15 +349,16 @@ class Arrow(Task):
     abbreviation = "AT"
     title = "arrow of time"
     words = "moves as normal objects do when their video is played backward"
+    head = "p4"
     levels = ("object",)
     guess = 0.5
 
     def loss(self, p: Passes) -> Terms:
-        forward, backward = p.network.heads.arrow(p.v), p.network.heads.arrow(p.backward)
+        forward, backward = (p.network.heads.answer(self.head, f) for f in (p.v, p.backward))
         return losses.continuity_loss(backward, forward), {"arrow_accuracy": _accuracy(forward, backward)}
 
     def score(self, w: ScoredClips, teacher_BK: Tensor | None = None) -> Tensor:
-        return _odds(w.network.heads.arrow(w.full))
+        return _odds(w.network.heads.answer(self.head, w.full))
 
 
 class Irregularity(Task):
@@ -358,15 +368,16 @@ class Irregularity(Task):
     abbreviation = "MI"
     title = "motion irregularity"
     words = "moves unevenly, as normal objects do where frames lie at uneven steps"
+    head = "p5"
     levels = ("object",)
     guess = 0.5
 
     def loss(self, p: Passes) -> Terms:
-        even, uneven = p.network.heads.irregularity(p.v), p.network.heads.irregularity(p.irregular)
+        even, uneven = (p.network.heads.answer(self.head, f) for f in (p.v, p.irregular))
         return losses.continuity_loss(uneven, even), {"irregularity_accuracy": _accuracy(even, uneven)}
 
     def score(self, w: ScoredClips, teacher_BK: Tensor | None = None) -> Tensor:
-        return _odds(w.network.heads.irregularity(w.full))
+        return _odds(w.network.heads.answer(self.head, w.full))
 
 
 class Middle(Task):
@@ -402,10 +413,14 @@ class Distillation(Task):
     title = "distillation of the detector's class scores"
     words = "its looks do not tell what the detector takes it for"
     levels = ("object",)
+    head = "p6"
+
+    def outputs(self, cfg: Config) -> int:
+        return cfg.heads.classes
 
     def loss(self, p: Passes) -> Terms:
         m = torch.full_like(p.batch["m"], p.batch["v"].shape[1] // 2)
-        told, teacher = p.network.heads.distil(p.single(m)), p.batch["teacher"]
+        told, teacher = torch.sigmoid(p.network.heads.answer(self.head, p.single(m))), p.batch["teacher"]
         known = (teacher > 0).any(dim=1)  # boxes of the motion detector come without class scores
         same = (told.argmax(dim=1) == teacher.argmax(dim=1))[known].float().sum() / known.sum().clamp_min(1)
         far = (told - teacher).abs().mean(dim=1)
@@ -414,7 +429,7 @@ class Distillation(Task):
     def score(self, w: ScoredClips, teacher_BK: Tensor | None = None) -> Tensor:
         if teacher_BK is None:
             raise ValueError("distillation needs a detector with class scores")
-        told_BK = w.network.heads.distil(w.single(w.length // 2))
+        told_BK = torch.sigmoid(w.network.heads.answer(self.head, w.single(w.length // 2)))
         return (told_BK - teacher_BK).abs().mean(dim=1)
 
 
