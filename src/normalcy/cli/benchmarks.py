@@ -143,7 +143,7 @@ def _draw(result: BenchmarkResult, page: str) -> None:
     from normalcy.api.benchmark import head_text, rest_text
     from normalcy.metrics.table import TITLES
 
-    rows = result.judged.rows
+    rows = result.evaluation.rows
     table = Table(box=None, pad_edge=False)
     table.add_column("method", no_wrap=True)
     for title in SHOWN.values():
@@ -208,7 +208,7 @@ def reproduce(
             sets=sets or (),
             only=only or (),
             device=device,
-            tell=exits.say if as_json else show.out,
+            say=exits.say if as_json else show.out,
             progress=progress,
         )
     show.out(show.as_json(result.to_dict()) if as_json else f"\n{to_text(result)}\nsection {out / (table + '.md')}")
