@@ -1,8 +1,7 @@
 """Normalcy: learns what normal video looks like, then says when, where and why something is not normal.
 
-The functions mirror the commands: :func:`train`, :func:`score`, :func:`evaluate`, :func:`detect`, :func:`watch`,
-:func:`demo`; :func:`load` with :class:`Scorer` or :func:`open_scorer` score frames that you push yourself. Everything heavy
-is imported when first used.
+The functions mirror the commands; :func:`load` gives a model to hold, :func:`open_stream` scores frames that you push yourself.
+Every public name stands in ``__all__``. Everything heavy is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -10,32 +9,67 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from normalcy import errors
+
 if TYPE_CHECKING:
+    from normalcy.api.benchmark import benchmark
     from normalcy.api.demo import demo
     from normalcy.api.detect import detect
-    from normalcy.api.levels import open_scorer
     from normalcy.api.score import load, score
+    from normalcy.api.stream import Stream, open_stream
     from normalcy.api.train import train
     from normalcy.api.watch import watch
     from normalcy.evaluation.evaluate import evaluate
-    from normalcy.scoring.scorer import Scorer
+    from normalcy.events.record import EventRecord
+    from normalcy.nn.weights import convert_weights
+    from normalcy.results.scores_csv import read_scores
+    from normalcy.scoring.model import Model
+    from normalcy.types import Event, Frame, FrameScore, ObjectScore, VideoInfo, VideoScores
 
     __version__: str
 
-__all__ = ["Scorer", "__version__", "demo", "detect", "evaluate", "load", "open_scorer", "score", "train", "watch"]
+__all__ = [
+    "Event",
+    "EventRecord",
+    "Frame",
+    "FrameScore",
+    "Model",
+    "ObjectScore",
+    "Stream",
+    "VideoInfo",
+    "VideoScores",
+    "__version__",
+    "benchmark",
+    "convert_weights",
+    "demo",
+    "detect",
+    "errors",
+    "evaluate",
+    "load",
+    "open_stream",
+    "read_scores",
+    "score",
+    "train",
+    "watch",
+]
 
-_AT = {
-    "demo": "api.demo",
-    "detect": "api.detect",
-    "evaluate": "evaluation.evaluate",
-    "load": "api.score",
-    "open_scorer": "api.levels",
-    "score": "api.score",
-    "Scorer": "scoring.scorer",
-    "train": "api.train",
-    "watch": "api.watch",
+_MODULES = {
+    "api.benchmark": ("benchmark",),
+    "api.demo": ("demo",),
+    "api.detect": ("detect",),
+    "api.score": ("load", "score"),
+    "api.stream": ("Stream", "open_stream"),
+    "api.train": ("train",),
+    "api.watch": ("watch",),
+    "evaluation.evaluate": ("evaluate",),
+    "events.record": ("EventRecord",),
+    "nn.weights": ("convert_weights",),
+    "results.scores_csv": ("read_scores",),
+    "scoring.model": ("Model",),
+    "types": ("Event", "Frame", "FrameScore", "ObjectScore", "VideoInfo", "VideoScores"),
 }
-"""Public name -> the module that defines it."""
+"""Module -> the public names that it defines."""
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
@@ -43,8 +77,8 @@ def __getattr__(name: str) -> Any:
         from normalcy.versions import version
 
         return version()
-    if name in _AT:
-        return getattr(importlib.import_module(f"normalcy.{_AT[name]}"), name)
+    if name in _MODULE_OF:
+        return getattr(importlib.import_module(f"normalcy.{_MODULE_OF[name]}"), name)
     raise AttributeError(f"module 'normalcy' has no attribute '{name}'")
 
 

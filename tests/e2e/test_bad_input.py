@@ -39,18 +39,6 @@ def model(place: Path) -> Path:
     return place / "model"
 
 
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    def go(*argv: str | Path) -> Ran:
-        with pytest.raises(SystemExit) as e:
-            main([str(a) for a in argv])
-        captured = capsys.readouterr()
-        assert isinstance(e.value.code, int)
-        return e.value.code, captured.out, captured.err
-
-    return go
-
-
 def missing(folder: Path) -> Path:
     return folder / "missing.mp4"
 

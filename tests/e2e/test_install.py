@@ -67,7 +67,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"normalcy/__init__.py", "normalcy/py.typed", "normalcy/cli/commands.py"} <= names
+    assert {"normalcy/__init__.py", "normalcy/py.typed", "normalcy/cli/app.py"} <= names
     sources = {p.relative_to(ROOT / "src").as_posix() for p in (ROOT / "src" / "normalcy").rglob("*") if p.is_file()}
     packed = {n for n in names if not n.partition("/")[0].endswith(".dist-info")}
     assert packed == {s for s in sources if "__pycache__" not in s}

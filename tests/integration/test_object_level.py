@@ -14,9 +14,8 @@ import pytest
 
 import normalcy
 from normalcy.api import levels
-from normalcy.api.levels import frame_part, load_model, open_scorer
-from normalcy.cli import exits
-from normalcy.cli.commands import app
+from normalcy.api.levels import frame_part, load_model
+from normalcy.cli import app, exits
 from normalcy.clips.sampling import step_at
 from normalcy.errors import ConfigError, ModelError, UsageError
 from normalcy.nn.build import Network
@@ -127,7 +126,7 @@ def test_pushed_frames_give_the_scores_of_the_file(
     folder = normalcy.score(video, model_dir, tmp_path, device="cpu").videos[0].folder
     filed = np.array([float(r["score"]) for r in table(folder)])
     with VideoReader(video) as reader:
-        scorer = open_scorer(normalcy.load(model_dir, "cpu"), reader.info.width, reader.info.height, reader.info.fps)
+        scorer = normalcy.load(model_dir, "cpu").scorer(reader.info)
         live = [s for frame in reader for s in scorer.push(frame)] + scorer.finish()
     np.testing.assert_allclose([s.score for s in live], filed, atol=2e-5)
 

@@ -12,6 +12,7 @@ import pytest
 
 import normalcy
 from fakes import moving_square_video, write_frames, write_video
+from normalcy.events.detector import closed
 from normalcy.results.scored import ScoreResult
 from normalcy.results.scores_csv import read_scores
 from normalcy.types import VideoScores
@@ -119,15 +120,19 @@ def test_overlay_alone_leaves_no_maps(odd: Path, model_dir: Path, tmp_path: Path
     assert names == {"scores.csv", "events.json", "timeline.png", "run.json", "overlay.mp4"}
 
 
-@pytest.mark.parametrize("sets", [(), ("scoring.smoothing=ema",), ("scoring.normalise=per_video",), ("scoring.batch=1",)])
+@pytest.mark.parametrize(
+    "sets", [(), TOUCHY, ("scoring.smoothing=ema",), ("scoring.normalise=per_video",), ("scoring.batch=1",)]
+)
 def test_frames_pushed_one_by_one_score_as_the_file(odd: Path, model_dir: Path, tmp_path: Path, sets: tuple[str, ...]) -> None:
-    from normalcy.scoring.settings import with_settings
-
-    file = one(odd, model_dir, tmp_path, sets=sets)
-    model = with_settings(normalcy.load(model_dir, "cpu"), None, sets)
-    info = probe(odd)
-    scorer = normalcy.open_scorer(model, info.width, info.height, info.fps)
-    pushed = [s for f in VideoReader(odd) for s in scorer.push(f)] + scorer.finish()
+    (video,) = score(odd, model_dir, tmp_path, sets=sets).videos
+    file, info = read_scores(video.folder / "scores.csv"), probe(odd)
+    stream = normalcy.open_stream(normalcy.load(model_dir, "cpu"), info.width, info.height, info.fps, sets=sets)
+    updates = [*map(stream.push, VideoReader(odd)), stream.finish()]
+    pushed = [s for u in updates for s in u.scores]
+    events = list(closed(c for u in updates for c in u.changes))
+    assert [(e.start_frame, e.peak_frame, e.region) for e in events] == [
+        (e.start_frame, e.peak_frame, e.region) for e in video.events
+    ]
     assert [s.frame for s in pushed] == list(range(60))
     assert [s.score for s in pushed] == pytest.approx(file.score, abs=1e-3)
     for name, values in file.readouts.items():

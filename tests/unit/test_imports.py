@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pkgutil
 import subprocess
 import sys
 
@@ -11,7 +10,6 @@ import pytest
 
 import normalcy
 import normalcy.cli
-import normalcy.metrics
 
 HEAVY = ("torch", "lightning", "pytorch_lightning", "torchmetrics", "sklearn", "scipy", "matplotlib", "cv2", "av", "numpy")
 
@@ -47,13 +45,6 @@ def test_showing_the_settings_needs_no_arrays() -> None:
     assert not loaded & set(HEAVY)
 
 
-def test_metrics_need_arrays_alone() -> None:
-    names = [m.name for m in pkgutil.iter_modules(normalcy.metrics.__path__)]
-    assert len(names) >= 10
-    loaded = loaded_after("import " + ", ".join(f"normalcy.metrics.{n}" for n in names))
-    assert loaded & set(HEAVY) == {"numpy"}
-
-
 def test_the_probe_itself_notices_a_heavy_import() -> None:
     assert "numpy" in loaded_after("import numpy")
 
@@ -66,13 +57,17 @@ def test_all_names_what_is_there(module: object) -> None:
         assert getattr(module, name) is not None and name in dir(module)
 
 
+def test_the_lazy_table_is_the_public_list() -> None:
+    assert set(normalcy._MODULE_OF) | {"__version__", "errors"} == set(normalcy.__all__)
+
+
 def test_functions_stay_functions_after_their_modules_are_loaded() -> None:
     """A package called like a function would replace it."""
     import normalcy.detection
     import normalcy.evaluation.evaluate
     import normalcy.experiments
 
-    for name in ("train", "load", "score", "evaluate", "detect", "demo"):
+    for name in ("train", "load", "score", "evaluate", "detect", "demo", "watch", "benchmark"):
         assert callable(getattr(normalcy, name))
 
 

@@ -17,10 +17,9 @@ from normalcy.objects.level import ObjectLevel
 from normalcy.objects.model import ObjectModel
 from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.model import Model
-from normalcy.scoring.scorer import Scorer
 from normalcy.training.level import FrameLevel
-from normalcy.training.run import AfterNetwork, TrainResult, fit
-from normalcy.types import Progress, VideoInfo
+from normalcy.training.run import TrainResult, fit
+from normalcy.types import Progress
 from normalcy.video.source import VideoRef
 
 INNER = "objects"
@@ -35,16 +34,12 @@ def train_level(
     resume: bool = False,
     force: bool = False,
     progress: Progress | None = None,
-    after_network: AfterNetwork | None = None,
 ) -> TrainResult:
-    """normalcy.training.run.fit at the level of the configuration. Raises what it raises.
-
-    after_network is not called at level ``both``, which trains two.
-    """
+    """normalcy.training.run.fit at the level of the configuration. Raises what it raises."""
     if cfg.level == "frame":
-        return fit(refs, out, cfg, device, resume, force, progress, after_network=after_network)
+        return fit(refs, out, cfg, device, resume, force, progress)
     if cfg.level == "object":
-        return fit(refs, out, cfg, device, resume, force, progress, ObjectLevel(), after_network)
+        return fit(refs, out, cfg, device, resume, force, progress, ObjectLevel())
     if (out / CONFIG).exists() and not force:
         raise UsageError(f"{out}: already holds a trained model; choose another folder, or replace it with --force")
     inner, objects = out / INNER, cfg.model_copy(update={"level": "object"})
@@ -80,11 +75,3 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
     if bundle.config.level == "frame":
         return frame
     return BothModel(frame, ObjectModel.from_bundle(load_bundle(Path(folder) / INNER, device)))
-
-
-def open_scorer(model: Model, width: int, height: int, fps: float, *, name: str = "video", maps: bool = False) -> Scorer:
-    """A scorer for frames that you push yourself, for a model of any level: push(frame) gives the scores that are final,
-    finish() the rest. width, height: of the frames as they are pushed, in pixels. fps: their rate. name: for messages, and what
-    a detector with boxes from files looks them up by. maps: also give each frame its score map.
-    """
-    return model.scorer(VideoInfo(name, Path(name), width, height, fps, None), maps)

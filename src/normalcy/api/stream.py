@@ -33,6 +33,11 @@ class Stream:
         self._scorer = scorer
         self._detector = None if alarm.value is None else EventDetector(alarm.value, cfg, size)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) that frames are best pushed at; those of the stream do as well."""
+        return self._scorer.size
+
     def push(self, frame: Frame) -> Update:
         """Take the next frame. Raises VideoError if it has another size or its time goes backwards."""
         return self._follow(self._scorer.push(frame))

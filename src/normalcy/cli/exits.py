@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -90,6 +90,14 @@ def interruptible(advice: str) -> Iterator[None]:
     except KeyboardInterrupt:
         say(f"interrupted. {advice}")
         raise typer.Exit(INTERRUPTED) from None
+
+
+def leave(failed: Mapping[str, str], *, some_done: bool) -> None:
+    """Name every input that failed (name -> reason) on stderr, and leave with the code for it; without any, go on."""
+    for name, reason in failed.items():
+        say(reason if name in reason else f"{name}: {reason}")
+    if failed:
+        raise typer.Exit(PARTLY if some_done else FAILED)
 
 
 @contextmanager

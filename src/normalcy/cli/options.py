@@ -1,9 +1,10 @@
-"""Options and arguments that several commands share."""
+"""Options and arguments that several commands share, and how a command hands on what it was given."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,3 +25,12 @@ Settings = Annotated[
 ]
 ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="YAML or JSON.", show_default=False)]
 Seed = Annotated[int | None, typer.Option(metavar="N", help="Seed of everything random.", show_default=False)]
+
+
+def given(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Keyword arguments for the function that a command stands for: its parameters have the same names.
+
+    parameters: ``locals()``, as the command's first statement. ``--json`` is the command's own affair; what was not given is
+    left to the function's default.
+    """
+    return {name: value for name, value in parameters.items() if value is not None and name != "as_json"}

@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from normalcy.api.demo import DemoResult
     from normalcy.api.doctor import Report
-    from normalcy.evaluation.evaluate import Evaluation
+    from normalcy.evaluation.evaluate import EvalResult
     from normalcy.metrics.compare import Comparison
     from normalcy.results.scored import ScoreResult
     from normalcy.training.run import TrainResult
@@ -100,15 +98,17 @@ def scored(r: ScoreResult) -> str:
     return "\n\n".join(blocks)
 
 
-def evaluated(r: Evaluation) -> str:
-    """The table of results beside the baselines, then AUC by size where masks were given."""
+def evaluated(r: EvalResult) -> str:
+    """The table of results beside the baselines, then AUC by size and pixel AUC where masks were given."""
     from normalcy.metrics.table import to_text
 
     blocks = [to_text(r.rows).rstrip()]
-    if (own := r.sizes.get(r.rows[0].name)) is not None:
+    if r.sizes is not None:
         sizes: list[list[object]] = [["share of the frame", "AUC", "frames", "videos"]]
-        sizes += [[b.name, "-" if b.auc is None else f"{b.auc:.3f}", b.frames, b.videos] for b in own.bins]
+        sizes += [[b.name, "-" if b.auc is None else f"{b.auc:.3f}", b.frames, b.videos] for b in r.sizes.bins]
         blocks.append(columns(sizes))
+    if r.pixel is not None:
+        blocks.append(f"pixel AUC {r.pixel.pixel_auc:.3f}")
     if r.versus is not None:
         blocks.append(_compared(r.versus))
     return "\n\n".join([*blocks, *r.notes])
@@ -145,29 +145,3 @@ def examined(r: Report) -> str:
         if c.advice:
             lines.append(f"{'':<3}  {'':<{width}}  -> {c.advice}")
     return "\n".join(lines)
-
-
-def settings(model: BaseModel) -> str:
-    """A configuration as YAML that ``--config`` reads, with what each setting means beside it."""
-    return "\n".join(_yaml_lines(model, "")) + "\n"
-
-
-def _yaml_lines(model: BaseModel, indent: str) -> list[str]:
-    from pydantic import BaseModel
-
-    lines: list[str] = []
-    stored = model.model_dump(mode="json")
-    for name, info in type(model).model_fields.items():
-        value = getattr(model, name)
-        if isinstance(value, BaseModel):
-            lines += [f"{indent}{name}:", *_yaml_lines(value, indent + "  ")]
-        else:
-            # JSON is YAML, but for floats: YAML 1.1 reads 1e-05 as text.
-            text = json.dumps(stored[name]) if not isinstance(stored[name], float) else _yaml_float(stored[name])
-            lines.append(f"{indent}{name}: {text}" + (f"  # {info.description}" if info.description else ""))
-    return lines
-
-
-def _yaml_float(value: float) -> str:
-    text = repr(value)
-    return text.replace("e", ".0e") if "e" in text and "." not in text else text

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 import typer
 
 from normalcy.cli import exits, show
-from normalcy.cli.options import EPILOG, Device, Json, Settings
+from normalcy.cli.options import Device, Json, Settings
 from normalcy.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 SOURCES = (
     "rtsp:// or http:// address (write a password as ${NAME}, in single quotes), webcam number, video file, growing folder."
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to the application."""
-    app.command(epilog=EPILOG)(watch)
-    app.command(epilog=EPILOG)(events)
 
 
 def watch(

@@ -7,13 +7,8 @@ from typing import Annotated
 import typer
 
 from normalcy.cli import show
-from normalcy.cli.options import EPILOG, Json
+from normalcy.cli.options import Json
 from normalcy.cli.progress import shown
-
-
-def register(app: typer.Typer) -> None:
-    """Add this command to the application."""
-    app.command(epilog=EPILOG)(weights)
 
 
 def weights(

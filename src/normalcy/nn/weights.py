@@ -71,7 +71,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path}: cannot be read as .safetensors ({e}); {_HOW}") from e
 
 
-def convert(source: str | Path, target: str | Path) -> Path:
+def convert_weights(source: str | Path, target: str | Path) -> Path:
     """Write the checkpoint source (``.ckpt``) as a ``.safetensors`` file with the port's names. Returns target.
 
     Raises WeightsError for source and OutputError for target.

@@ -10,48 +10,32 @@ from typing import Any
 import numpy as np
 import pytest
 
+import normalcy
 from layouts import make_folder
-from normalcy.api import benchmark as benchmark_module
 from normalcy.api.benchmark import BenchmarkResult
-from normalcy.cli import main
-from normalcy.evaluation.evaluate import Evaluation
+from normalcy.evaluation.judge import Judgement
 from normalcy.experiments import reproduce as reproduce_module
-from normalcy.experiments.paper import TABLES
 from normalcy.experiments.report import FAILED, CellResult, ReproduceResult
-from normalcy.experiments.rows import configure
-from normalcy.metrics.auc import frame_metrics
-from normalcy.metrics.bootstrap import Interval, bootstrap
+from normalcy.experiments.tables import TABLES
+from normalcy.metrics.bootstrap import Interval
 from normalcy.metrics.table import ResultRow
-from normalcy.scoring.settings import Alarm
 from outcomes import OUTCOME
 
 Ran = tuple[int, str, str]
 ROW = ResultRow("fused", "per_video, unsmoothed", "each video whole", {"micro_auc": 0.876, "rbdc": 0.25})
-SCORES, LABELS = {"01": [0.1, 0.2, 0.3]}, {"01": [0, 0, 1]}
-EVALUATION = Evaluation([ROW], frame_metrics(SCORES, LABELS), bootstrap(SCORES, LABELS), notes=["No alarms: none."])
 RESULT = BenchmarkResult(
     dataset="folder",
     title="A set",
     label_source="labels",
     folder=Path("out"),
-    evaluation=EVALUATION,
+    judged=Judgement((ROW,), notes=("No alarms: none.",)),
     split={"train_videos": 2, "test_videos": 3, "test_frames": 72, "abnormal_frames": 26},
     protocol="words",
-    alarm=Alarm(None, "none"),
+    threshold="none",
+    seconds=1.0,
+    skipped=0,
     notes=("incomplete copy: 1 of 3",),
 )
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    def go(*argv: str | Path) -> Ran:
-        with pytest.raises(SystemExit) as e:
-            main([str(a) for a in argv])
-        captured = capsys.readouterr()
-        assert isinstance(e.value.code, int)
-        return e.value.code, captured.out, captured.err
-
-    return go
 
 
 def test_list_says_where_and_under_which_terms(run: Callable[..., Ran]) -> None:
@@ -114,16 +98,15 @@ def test_eval_says_what_its_two_forms_need(run: Callable[..., Ran], argv: tuple[
 def test_eval_of_a_data_set(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {}
 
-    def called(*args: Any, **keywords: Any) -> BenchmarkResult:
-        given.update(keywords, args=args)
+    def called(**keywords: Any) -> BenchmarkResult:
+        given.update(keywords)
         return RESULT
 
-    monkeypatch.setattr(benchmark_module, "benchmark", called)
+    monkeypatch.setattr(normalcy, "benchmark", called)
     basic = ("eval", "--dataset", "avenue", "--root", "r", "--model", "m", "--out", "o")
     code, out, _ = run(*basic, "--labels", "hasan", "--partial", "--set", "scoring.sigma_s=1")
     assert code == 0
-    assert given["args"] == ("avenue", Path("r"), Path("m"), Path("o"))
-    assert (given["labels"], given["partial"], given["sets"]) == ("hasan", True, ["scoring.sigma_s=1"])
+    assert (given["dataset"], given["labels"], given["partial"]) == ("avenue", "hasan", True)
     for text in (
         "0.876",
         "peeked: fused",
@@ -142,9 +125,7 @@ def test_drawn_table_fits_a_terminal_and_says_who_peeked(run: Callable[..., Ran]
     from dataclasses import replace
 
     row = replace(ROW, intervals={"micro_auc": Interval(0.8, 0.9)})
-    monkeypatch.setattr(
-        benchmark_module, "benchmark", lambda *a, **k: replace(RESULT, evaluation=replace(EVALUATION, rows=[row]))
-    )
+    monkeypatch.setattr(normalcy, "benchmark", lambda *a, **k: replace(RESULT, judged=Judgement((row,))))
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = run("eval", "--dataset", "avenue", "--root", "r", "--model", "m", "--out", "o")
@@ -156,32 +137,30 @@ def test_drawn_table_fits_a_terminal_and_says_who_peeked(run: Callable[..., Ran]
 def test_reproduce(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {}
     rows = TABLES["table2"].rows
-    config = configure(TABLES["table2"], rows[1], "cpu", (), 0)
-    cells = [CellResult("folder", rows[1], config, None, (OUTCOME,))]
+    cells = [CellResult("folder", rows[1], None, (OUTCOME,))]
 
-    def called(*args: Any, **keywords: Any) -> ReproduceResult:
-        given.update(keywords, args=args)
-        keywords["say"]("folder CJ T=5 seed 0: micro 81.2")
+    def called(**keywords: Any) -> ReproduceResult:
+        given.update(keywords)
+        keywords["tell"]("folder CJ T=5 seed 0: micro 81.2")
         return ReproduceResult(TABLES["table2"], "cpu", (0, 1), Path("o"), "normalcy reproduce", tuple(cells))
 
     monkeypatch.setattr(reproduce_module, "reproduce", called)
     basic = ("reproduce", "table2", "--root", "r", "--out", "o", "--dataset", "folder", "--preset", "cpu", "--seeds", "0,1")
     code, out, _ = run(*basic, "--only", "CJ")
     assert code == 0
-    assert given["args"] == ("table2", Path("r"), Path("o"))
-    assert (given["seeds"], given["only"], given["preset"], given["dataset"]) == ([0, 1], ["CJ"], "cpu", "folder")
+    assert (given["table"], given["seeds"], given["only"]) == ("table2", [0, 1], ["CJ"])
     assert out.startswith("folder CJ T=5 seed 0: micro 81.2\n")
     assert "table2 on folder (yard)" in out
     code, out, err = run(*basic, "--json")
     assert json.loads(out)["cells"][0]["row"] == "CJ"
     assert "micro 81.2" in err  # the lines do not get into the JSON
-    cells.append(CellResult("folder", rows[2], config, None, (), f"{FAILED}loss became nan"))
+    cells.append(CellResult("folder", rows[2], None, (), f"{FAILED}loss became nan"))
     code, _, err = run(*basic)
     assert code == 4
     assert "loss became nan" in err
     cells.pop(0)
     assert run(*basic)[0] == 1
-    cells[0] = CellResult("nwpu", rows[1], config, None, (), "no data: none here")
+    cells[0] = CellResult("nwpu", rows[1], None, (), "no data: none here")
     assert run(*basic)[0] == 0
 
 

@@ -10,23 +10,10 @@ import pytest
 import typer
 
 from fakes import moving_square_video, write_video
-from normalcy.cli import main
 from normalcy.detection.cache import FOLDER
 from normalcy.video.cache import open_cache
 
 Ran = tuple[int, str, str]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    def go(*argv: str) -> Ran:
-        with pytest.raises(SystemExit) as e:
-            main(list(argv))
-        captured = capsys.readouterr()
-        assert isinstance(e.value.code, int)
-        return e.value.code, captured.out, captured.err
-
-    return go
 
 
 @pytest.fixture

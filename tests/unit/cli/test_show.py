@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from normalcy.cli import show
+from normalcy.cli.config import _yaml_float, settings_yaml
 from normalcy.presets import PRESETS, load_config
 
 
@@ -51,7 +52,7 @@ def test_a_heading_alone() -> None:
 def test_settings_are_read_back_as_they_were(preset: str, tmp_path: Path) -> None:
     cfg = load_config(preset, sets=["train.weight_decay=1e-05", "train.lr=3.0e-4"], environ={})
     file = tmp_path / "settings.yaml"
-    file.write_text(show.settings(cfg), encoding="utf-8")
+    file.write_text(settings_yaml(cfg), encoding="utf-8")
     assert load_config("cpu", file, environ={}) == cfg
 
 
@@ -59,9 +60,9 @@ def test_settings_are_read_back_as_they_were(preset: str, tmp_path: Path) -> Non
 def test_floats_survive_yaml(value: float) -> None:
     import yaml
 
-    assert yaml.safe_load(show._yaml_float(value)) == value
+    assert yaml.safe_load(_yaml_float(value)) == value
 
 
 def test_settings_say_what_they_mean() -> None:
-    text = show.settings(load_config(environ={}))
+    text = settings_yaml(load_config(environ={}))
     assert "  length: 5  # T, frames of a continuous clip\n" in text

