@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 
-from normalcy.parts import DETECTORS, ENCODERS
+from normalcy.parts import DETECTORS, ENCODERS, choices
 
 if TYPE_CHECKING:
     DetectorName = str
@@ -99,7 +99,7 @@ class ClipConfig(_Strict):
 class EncoderConfig(_Strict):
     """F."""
 
-    name: EncoderName = network("light", "light trains on two CPU cores; i3d is the paper's")
+    name: EncoderName = network("light", choices(ENCODERS))
     width: int = network(16, "light: channels of the first layer", ge=4, le=128)
     endpoint: str = network("Mixed_5c", "i3d: last layer that is run")
     weights: str | None = network(None, "i3d: path of Kinetics-400 weights (.safetensors)")
@@ -217,11 +217,7 @@ OBJECT_READOUTS: tuple[ObjectReadoutName, ...] = get_args(ObjectReadoutName)
 class ObjectsConfig(_Strict):
     """Where the objects are, and their crops. Used where something works on objects instead of whole frames."""
 
-    detector: DetectorName = network(
-        "motion",
-        "motion: what moves, no weights; onnx: a YOLOX model; both: their union; auto: both where weights are found, else "
-        "motion; file: boxes of your own",
-    )
+    detector: DetectorName = network("motion", choices(DETECTORS))
     weights: str | None = place(
         None, "onnx, both: a YOLOX-layout .onnx file by path, or yolox_nano (fetched once); null: yolox_nano where it is"
     )

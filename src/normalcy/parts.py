@@ -1,28 +1,48 @@
 """Parts that a setting chooses by name and that have a file of their own: where each of them stands.
 
-A new one is its file and a line here. The settings, the command line and the documentation take their names from here, and
-``tests/contract`` holds every part to what its kind promises. Nothing is imported before it is used.
+A new one is its file and a row here. The settings, the command line and the documentation take its name and words from here,
+and ``tests/contract`` holds every part to what its kind promises. Nothing is imported before it is used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-DETECTORS = {
-    "auto": "normalcy.detection.choice:AutoDetector",
-    "motion": "normalcy.detection.motion:MotionDetector",
-    "onnx": "normalcy.detection.yolox:YoloxDetector",
-    "both": "normalcy.detection.union:MergedDetector",
-    "file": "normalcy.detection.boxes_file:GivenBoxes",
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Where a part stands, and what it is."""
+
+    where: str
+    """module:class"""
+    words: str
+    """For people: a few words behind its name."""
+
+
+DETECTORS: dict[str, Part] = {
+    "motion": Part("normalcy.detection.motion:MotionDetector", "what moves, no weights"),
+    "onnx": Part("normalcy.detection.yolox:YoloxDetector", "a YOLOX model"),
+    "both": Part("normalcy.detection.union:MergedDetector", "their union"),
+    "auto": Part("normalcy.detection.choice:AutoDetector", "both where weights are found, else motion"),
+    "file": Part("normalcy.detection.boxes_file:GivenBoxes", "boxes of your own"),
 }
 """``objects.detector``: see normalcy.detection.base.DetectorKind."""
-ENCODERS = {"light": "normalcy.nn.light:LightEncoder", "i3d": "normalcy.nn.i3d:I3D"}
+ENCODERS: dict[str, Part] = {
+    "light": Part("normalcy.nn.light:LightEncoder", "trains on two CPU cores"),
+    "i3d": Part("normalcy.nn.i3d:I3D", "the paper's"),
+}
 """``encoder.name``: see normalcy.nn.encoder.Encoder."""
 
 
-def part(kind: Mapping[str, str], name: str) -> Any:
+def load_part(kind: Mapping[str, Part], name: str) -> Any:
     """The class of a name in one of the tables. Raises KeyError for a name that is not there."""
-    module, _, attribute = kind[name].partition(":")
+    module, _, attribute = kind[name].where.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def choices(kind: Mapping[str, Part]) -> str:
+    """All parts of a table in words."""
+    return "; ".join(f"{name}: {p.words}" for name, p in kind.items())

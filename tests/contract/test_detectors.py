@@ -56,8 +56,7 @@ def search(detector: Detector) -> list[Boxes]:
 def test_it_says_what_it_is(name: str) -> None:
     kind = detector_kind(name)
     assert kind.name == name
-    description = ObjectsConfig.model_fields["detector"].description
-    assert f"{name}: {kind.words}" in f"{description}", "objects.detector does not say how it finds objects"
+    assert DETECTORS[name].words in f"{ObjectsConfig.model_fields['detector'].description}"
     assert set(kind.requires) <= {package for package, _ in EXTRAS.values()}, "the doctor does not know what it requires"
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from normalcy.config import ObjectsConfig
 from normalcy.detection.boxes import Boxes
 from normalcy.errors import DataError
-from normalcy.parts import DETECTORS, part
+from normalcy.parts import DETECTORS, load_part
 
 
 class Detector(Protocol):
@@ -71,8 +71,6 @@ class DetectorKind(Protocol):
     """What is known of a detector before there is one: the class that normalcy.parts.DETECTORS names."""
 
     name: str
-    words: str
-    """How it finds objects, for people: a few words."""
     classes: bool
     """Whether its boxes come with class scores (``Boxes.probs_NK``)."""
     weights: bool
@@ -90,7 +88,7 @@ class DetectorKind(Protocol):
 
 def detector_kind(name: str) -> DetectorKind:
     """The kind of detector that ``objects.detector`` names."""
-    kind: DetectorKind = part(DETECTORS, name)
+    kind: DetectorKind = load_part(DETECTORS, name)
     return kind
 
 

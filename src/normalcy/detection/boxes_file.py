@@ -36,7 +36,6 @@ class GivenBoxes:
     """Boxes from files, all of them. A frame without a row has no boxes; a video without a file is an error."""
 
     name = "file"
-    words = "boxes of your own"
     classes, weights, ready = True, False, True
     requires: tuple[str, ...] = ()
 

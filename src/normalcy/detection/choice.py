@@ -19,7 +19,6 @@ class AutoDetector:
     """Chooses between ``both`` and ``motion``; never the detector itself, which has the name of what was chosen."""
 
     name = "auto"
-    words = "both where weights are found, else motion"
     classes = True
     weights = ready = False
     requires: tuple[str, ...] = ()

@@ -44,7 +44,6 @@ class MotionDetector:
     """Connected regions that differ from the background and moved lately. Class -1, score by contrast."""
 
     name = "motion"
-    words = "what moves, no weights"
     classes = weights = ready = False
     requires: tuple[str, ...] = ()
 

@@ -25,7 +25,6 @@ class MergedDetector:
     """The union of two detectors; where they overlap the first one's boxes stand."""
 
     name = "both"
-    words = "their union"
     classes, weights, ready, requires = YoloxDetector.classes, YoloxDetector.weights, False, YoloxDetector.requires
 
     @classmethod

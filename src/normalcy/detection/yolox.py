@@ -94,7 +94,6 @@ class YoloxDetector:
     """Boxes of a YOLOX model. Of boxes that overlap, whatever their class, the surest stays: one object, one box."""
 
     name = "onnx"
-    words = "a YOLOX model"
     classes = weights = True
     ready = False
     requires = ("onnxruntime",)

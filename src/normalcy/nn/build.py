@@ -13,7 +13,7 @@ from normalcy.nn.encoder import Encoder, frozen_statistics
 from normalcy.nn.heads import Heads
 from normalcy.nn.inputs import picture, to_input
 from normalcy.nn.tasks import TASKS
-from normalcy.parts import ENCODERS, part
+from normalcy.parts import ENCODERS, load_part
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -25,7 +25,7 @@ def build_encoder(cfg: Config) -> Encoder:
 
     Raises ConfigError for an unknown I3D endpoint.
     """
-    kind: type[Encoder] = part(ENCODERS, cfg.encoder.name)
+    kind: type[Encoder] = load_part(ENCODERS, cfg.encoder.name)
     return kind.build(cfg)
 
 
