@@ -234,6 +234,12 @@ class ObjectsConfig(_Strict):
     motion_threshold: float = network(
         4.0, "motion: how far a pixel leaves the background, in standard deviations of noise", gt=0.0, le=100.0
     )
+    left_s: float = network(
+        60.0,
+        "motion: what came in moving and stopped keeps its box for so many seconds; 0: what stops loses it",
+        ge=0.0,
+        le=600.0,
+    )
     side: int = network(32, "Side of an object's crop in pixels", ge=16, le=512)
     batch: int = network(64, "Pairs of tubes per training step", ge=2, le=4096)
     margin: float = network(0.2, "Share of a box's size that a crop shows beyond it, in all", ge=0.0, le=4.0)

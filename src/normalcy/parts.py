@@ -25,7 +25,7 @@ class Part:
 DETECTORS: dict[str, Part] = {
     "motion": Part("normalcy.detection.motion:MotionDetector", "what moves, no weights"),
     "onnx": Part("normalcy.detection.yolox:YoloxDetector", "a YOLOX model"),
-    "both": Part("normalcy.detection.union:MergedDetector", "their union"),
+    "both": Part("normalcy.detection.union:MergedDetector", "a YOLOX model, and what moves beside its boxes"),
     "auto": Part("normalcy.detection.choice:AutoDetector", "both where weights are found, else motion"),
     "file": Part("normalcy.detection.boxes_file:GivenBoxes", "boxes of your own"),
 }

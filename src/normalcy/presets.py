@@ -50,7 +50,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 ENV_PREFIX = "NORMALCY_"
-BEFORE: dict[str, Any] = {"objects": {"boxes_fps": None}}
+BEFORE: dict[str, Any] = {"objects": {"boxes_fps": None, "left_s": 0.0}}
 """Settings that are younger than format 3 of the model folder, with what a model does that was stored without them."""
 
 

@@ -1,8 +1,8 @@
 """Objects by what moves: no weights, and no list of classes that a thing has to be on.
 
-The background is the median of samples of the last half minute; what differs from it by more than the noise at its place
-does not belong to the scene. Frame differences say what moved lately. A pixel counts where both agree, so that neither the
-hole that a leaving object tears into the background nor a parked car stays an object.
+What differs from the background by more than the noise at its place does not belong to the scene. Frame differences say what
+moved lately. A pixel counts where both agree, so that neither the hole that a leaving object tears into the background nor a
+parked car stays an object. What came in moving and stopped keeps its box for a while (``objects.left_s``): see left_behind.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normalcy.config import ObjectsConfig
+from normalcy.detection.background import SAMPLES, STALE, Background, Image, largest
 from normalcy.detection.boxes import NO_CLASS, Boxes
+from normalcy.detection.left_behind import LeftBehind
 
 VERSION = 2
 """Raised whenever the way of finding regions changes; boxes in the cache are then found anew."""
@@ -20,9 +22,6 @@ WORK_SIDE = 360
 """Frames whose short side is longer are shrunk to this first."""
 MEMORY_S = 30.0
 """Seconds that the background's samples reach back."""
-SAMPLES = 24
-STALE = 0.2
-"""The median is taken anew when this share of the samples is."""
 RECENT_S = 0.5
 """A pixel counts for so long after it last changed."""
 FLOOR = 14.0
@@ -36,7 +35,13 @@ CHANGED = 0.6
 CONTRAST = 48.0
 """Mean difference in grey levels at which a region's score is about two thirds."""
 
-Image = NDArray[np.uint8]
+SCENE = 0.25
+"""A known box over more than this share of the frame is as likely a mistake as a thing, and hides nothing."""
+RIM = 2
+"""Pixels by which known boxes are enlarged before what they cover is left out: hair and shoes stick out."""
+CRUMB = 0.05
+"""A region beside known boxes counts from this share of their median area on: less is what a box left of its own object."""
+
 Mask = NDArray[np.bool_]
 
 
@@ -61,7 +66,8 @@ class MotionDetector:
         """The settings that decide the boxes."""
         rule = (WORK_SIDE, MEMORY_S, SAMPLES, STALE, RECENT_S, FLOOR, MOVE_FLOOR, JOIN, CHANGED, CONTRAST)
         settings = (self._cfg.min_area, self._cfg.motion_threshold)
-        return f"motion {VERSION} opencv {cv2.__version__} area, threshold {settings} {rule}"
+        left = f" left {self._cfg.left_s}" if self._cfg.left_s else ""
+        return f"motion {VERSION} opencv {cv2.__version__} area, threshold {settings} {rule}{left}"
 
     def reset(self, video: str = "", fps: float = 25.0, every: int = 1) -> None:
         """See :class:`normalcy.detection.base.Detector`."""
@@ -73,6 +79,10 @@ class MotionDetector:
 
     def push(self, frame_HWC: Image) -> Boxes:
         """See :class:`normalcy.detection.base.Detector`. The first frame has no boxes: nothing has moved yet."""
+        return self.push_beside(frame_HWC, Boxes.none())
+
+    def push_beside(self, frame_HWC: Image, known: Boxes) -> Boxes:
+        """As push, but only of what ``known`` boxes on the same frame leave uncovered."""
         h, w = frame_HWC.shape[:2]
         shrink = min(1.0, WORK_SIDE / min(h, w))
         size = (max(1, round(w * shrink)), max(1, round(h * shrink)))
@@ -82,25 +92,34 @@ class MotionDetector:
             self._start(image)
             return Boxes.none()
         moving = self._moving(image)
-        self._background.add(image)
-        away = _largest(cv2.absdiff(image, self._background.image))
+        self._background.add(image, None if self._left is None else self._left.things)
+        away = largest(cv2.absdiff(image, self._background.image))
         foreground = away > np.maximum(FLOOR, self._cfg.motion_threshold * self._background.noise)
         if foreground.mean() > CHANGED:
             self._start(image)
             return Boxes.none()
-        found = _regions(_filled(foreground, moving), away, self._cfg.min_area * (size[0] * size[1]) / (w * h))
+        mask = _filled(foreground, moving)
+        if self._left is not None:
+            mask |= self._left.push(foreground, mask, image, self._background.image)
+        hidden = known.scaled(size[0] / w, size[1] / h)
+        hidden = hidden.select(hidden.area_N <= SCENE * size[0] * size[1])
+        _blank(mask, hidden)
+        found = _regions(mask, away, self._cfg.min_area * (size[0] * size[1]) / (w * h))
+        if len(hidden):
+            found = found.select(found.area_N >= CRUMB * float(np.median(hidden.area_N)))
         return found.scaled(w / size[0], h / size[1]).within(w, h)
 
     def _start(self, image: Image) -> None:
         """Take this picture for the background."""
-        self._background = Background(image, self._fps)
+        self._background = Background(image, self._fps, MEMORY_S)
+        self._left = LeftBehind(image.shape[:2], self._cfg.left_s * self._fps) if self._cfg.left_s else None
         self._before, self._seen = image, 0
         self._moved_at = np.full(image.shape[:2], -(2**30), np.int32)
 
     def _moving(self, image: Image) -> Mask:
         """(h, w) whether a pixel changed within RECENT_S."""
         assert self._before is not None  # push() starts it
-        change = _largest(cv2.absdiff(image, self._before))
+        change = largest(cv2.absdiff(image, self._before))
         self._before = image
         self._seen += 1
         noise = 1.4826 * float(np.median(change))
@@ -108,48 +127,12 @@ class MotionDetector:
         return np.asarray(self._seen - self._moved_at <= RECENT_S * self._fps)
 
 
-class Background:
-    """The median of frames of the last MEMORY_S seconds, and how far they stray from it. Early on it takes every frame."""
-
-    def __init__(self, first: Image, fps: float) -> None:
-        self.image: Image = first
-        """(h, w, 3) uint8."""
-        self.noise: NDArray[np.float32] = np.zeros(first.shape[:2], np.float32)
-        """(h, w) standard deviation in grey levels, by the median of differences: what passes by does not raise it."""
-        self._samples = [first]
-        self._count, self._every, self._new = 1, 1, 0
-        self._slowest = max(1, round(MEMORY_S * fps / SAMPLES))
-
-    def add(self, image: Image) -> None:
-        """Take in the next frame."""
-        self._count += 1
-        if self._count % self._every:
-            return
-        self._samples.append(image)
-        self._new += 1
-        if len(self._samples) > SAMPLES:
-            if self._every < self._slowest:  # reach further back: every second one goes, and fewer come
-                self._samples = self._samples[::2]
-                self._every = min(2 * self._every, self._slowest)
-            else:
-                self._samples.pop(0)
-        if self._new >= STALE * len(self._samples):
-            self._refresh()
-
-    def _refresh(self) -> None:
-        self._new = 0
-        stack = np.stack(self._samples)
-        middle = len(stack) // 2
-        self.image = np.partition(stack, middle, axis=0)[middle]
-        stray = _largest(cv2.absdiff(stack.reshape(-1, *stack.shape[2:]), np.tile(self.image, (len(stack), 1, 1))))
-        stray = np.partition(stray.reshape(len(stack), *self.image.shape[:2]), middle, axis=0)[middle]
-        self.noise = (1.4826 * stray).astype(np.float32)
-
-
-def _largest(image: Image) -> Image:
-    """(h, w, 3) -> (h, w) largest channel."""
-    r, g, b = cv2.split(image)
-    return np.asarray(cv2.max(cv2.max(r, g), b), dtype=np.uint8)
+def _blank(mask: Mask, boxes: Boxes) -> None:
+    """Take out of the mask what the boxes cover, and a rim around them."""
+    low = np.maximum(np.floor(boxes.xyxy_N4[:, :2]) - RIM, 0).astype(int)
+    high = np.ceil(boxes.xyxy_N4[:, 2:]).astype(int) + RIM
+    for (x1, y1), (x2, y2) in zip(low, high, strict=True):
+        mask[y1:y2, x1:x2] = False
 
 
 def _filled(foreground: Mask, moving: Mask) -> Mask:

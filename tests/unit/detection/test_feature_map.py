@@ -13,8 +13,9 @@ from normalcy.detection.base import build_detector
 from normalcy.detection.boxes import Boxes, joined
 from normalcy.detection.cache import boxes_of
 from normalcy.detection.feature_map import FeatureMap, with_feature_map
+from normalcy.detection.motion import MotionDetector
 from normalcy.detection.union import MergedDetector
-from objects_help import Scripted, boxes
+from objects_help import Scripted, boxes, textured
 from onnx_made import backbone_model, yolox_model
 
 SHARED = Path(__file__).resolve().parents[3] / ".." / "shared" / "weights"
@@ -92,8 +93,14 @@ def test_features_go_where_their_boxes_go(tmp_path: Path) -> None:
     def describe(found: Boxes) -> Boxes:
         return Boxes(found.xyxy_N4, found.score_N, found.label_N, None, np.full((len(found), 2), 7, np.float16))
 
-    merged = MergedDetector(Scripted([inside]), Scripted([boxes((30, 30, 40, 40))]), describe).push(np.zeros((50, 50, 3)))
-    assert merged.features_ND is not None and merged.features_ND.tolist() == [[0, 1], [4, 5], [7, 7]]
+    motion = MotionDetector(ObjectsConfig())
+    merged = MergedDetector(Scripted([inside] * 9), motion, describe)
+    image = textured(60, 60)
+    for _ in range(8):
+        merged.push(image)
+    image[30:50, 30:40] = 255
+    found = merged.push(image).features_ND
+    assert found is not None and found.tolist() == [[0, 1], [4, 5], [7, 7]]
 
 
 @needs_weights

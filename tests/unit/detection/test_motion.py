@@ -11,7 +11,7 @@ from normalcy.config import ObjectsConfig
 from normalcy.detection.boxes import Boxes, iou
 from normalcy.detection.motion import MotionDetector, _between
 from normalcy.video.reader import VideoReader
-from objects_help import textured
+from objects_help import boxes, textured
 
 SHARED = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
 
@@ -77,10 +77,56 @@ def test_a_standing_thing_fades_and_the_hole_it_leaves_is_no_object() -> None:
     ground = textured(120, 160)
     there = ground.copy()
     there[40:80, 60:80] = (220, 220, 220)
-    found = watch([ground] * 30 + [there] * 20 + [ground] * 20)
+    found = watch([ground] * 30 + [there] * 20 + [ground] * 20, left_s=0.0)
     assert any(len(b) for b in found[30:36])
     assert not any(len(b) for b in found[40:50]), "it has not moved for a second"
     assert not any(len(b) for b in found[60:]), "nothing is there any more"
+
+
+def test_what_is_left_behind_keeps_its_box_while_it_is_there_and_no_longer_than_asked() -> None:
+    ground = textured(120, 160)
+    there = ground.copy()
+    there[40:80, 60:80] = (220, 220, 220)
+    found = watch([ground] * 30 + [there] * 120 + [ground] * 20, left_s=8.0)
+    assert all(len(b) == 1 and np.abs(b.xyxy_N4[0] - [60, 40, 80, 80]).max() <= 2 for b in found[31:110])
+    assert not any(len(b) for b in found[118:150]), "8 s after it last moved it is no longer worth a box"
+    found = watch([ground] * 30 + [there] * 20 + [ground] * 20, left_s=60.0)
+    assert all(len(b) == 1 for b in found[31:50]) and not any(len(b) for b in found[56:]), "it was taken away"
+
+
+def test_the_place_of_something_that_drives_off_is_not_left_behind() -> None:
+    ground = textured(120, 160)
+    frames = []
+    for t in range(60):
+        image = ground.copy()
+        x = 60 + 4 * max(t - 20, 0)  # parked for two seconds, then off
+        image[40:70, x : x + 24] = (220, 220, 220)
+        frames.append(image)
+    found = watch(frames, left_s=60.0)
+    assert all(len(b) == 1 for b in found[33:44]) and not any(len(b) for b in found[46:])
+
+
+def test_light_on_a_part_of_the_picture_leaves_nothing_behind() -> None:
+    ground = textured(120, 160)
+    frames = []
+    for t in range(60):
+        lamp = np.clip((t - 20) / 20, 0, 1) * 50 * np.exp(-(((np.arange(160) - 80) / 30) ** 2))
+        frames.append(np.clip(ground + lamp[None, :, None], 0, 255).astype(np.uint8))
+    assert not any(len(b) for b in watch(frames, left_s=60.0)[30:])
+
+
+def test_beside_known_boxes_only_what_they_leave() -> None:
+    """Two walk side by side, one is known: the other has a box of its own, the known one's hair has none."""
+    frames, truth = crossing(20, (24, 30), 3.0)
+    detector = MotionDetector(ObjectsConfig())
+    detector.reset("", 10.0)
+    for t, frame in enumerate(frames):
+        x1, y1, x2, y2 = truth[t]
+        pair = detector.push_beside(frame, boxes((x1, y1, x1 + 12, y2)))
+    assert len(pair) == 1
+    assert iou(pair.xyxy_N4, np.array([[x1 + 12, y1, x2, y2]], np.float32))[0, 0] > 0.6
+    assert len(detector.push_beside(frames[-1], boxes((x1, y1 + 1, x2, y2)))) == 0
+    assert len(detector.push_beside(frames[-1], boxes((0, 0, 160, 119)))) == 1, "a box over the whole scene hides nothing"
 
 
 def test_one_that_stood_there_from_the_start_leaves_no_ghost_for_long() -> None:
