@@ -74,6 +74,7 @@ def detect(
     cfg = concrete(cfg)
     if detector_kind(cfg.detector).weights:  # here and not in the detector, so that a download can be watched
         find_weights(cfg.weights, None if progress is None else lambda n, of: progress(f"fetch {cfg.weights}", n, of, {}))
+    cfg = concrete(cfg, refs, None if progress is None else lambda n, of: progress("look at sizes", n, of, {}))
     finder = build_detector(cfg)
     videos: list[DetectedVideo] = []
     for ref in refs:
