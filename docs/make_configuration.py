@@ -18,6 +18,7 @@ from normalcy.presets import PRESETS, known_keys, load_config
 PAGE = Path(__file__).with_name("configuration.md")
 SECTIONS = {
     "": "Whole",
+    "video": "video: how recordings are read, sound or damaged",
     "input": "input: from a decoded frame to network input",
     "clip": "clip: clips of frames",
     "encoder": "encoder: the network F",
@@ -59,7 +60,7 @@ def kind(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return ", ".join(parts)
     if get_origin(annotation) is tuple:
-        return "[width, height]" if len(parts) == 2 else f"list of {kind(parts[0])}"
+        return "list of two" if len(parts) == 2 else f"list of {kind(parts[0])}"
     if parts:
         return kind(parts[0])
     return {bool: "true, false", str: "text"}[annotation]

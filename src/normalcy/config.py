@@ -60,6 +60,41 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
+class VideoConfig(_Strict):
+    """How recordings are read, sound or damaged."""
+
+    damage: Literal["skip", "refuse"] = score(
+        "skip",
+        "What cannot be decoded: skip = left out, its place in time kept, reported; refuse = the file is refused, as "
+        "eval --dataset does",
+    )
+    max_lost: Weight = score(0.5, "A file that lost more than this share of its pictures is refused all the same")
+    jump_s: float = score(
+        5.0,
+        "A time stamp further than this from its expected place is not believed; three in a row that agree are a new time "
+        "line, joined on without a gap",
+        ge=0.1,
+        le=1e9,
+    )
+    deinterlace: Literal["auto", "on", "off"] = score(
+        "auto", "Fields are taken apart where the decoder says that pictures are interlaced; on = always; off = never"
+    )
+    window: tuple[int, int] | None = network(
+        None,
+        "16-bit grey (thermal cameras): the values that become black and white; null: training takes them from its video, and "
+        "elsewhere the upper 8 bits count",
+    )
+    folder_gaps: Literal["ignore", "keep"] = score(
+        "ignore", "Numbers that a folder of frames lacks: ignore = the frames follow on; keep = they keep their time"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> VideoConfig:
+        if self.window is not None and not 0 <= self.window[0] < self.window[1] <= 65535:
+            raise ValueError("video.window must be two rising values from 0 to 65535")
+        return self
+
+
 class InputConfig(_Strict):
     """How a decoded frame becomes network input."""
 
@@ -224,12 +259,8 @@ class ObjectsConfig(_Strict):
     boxes: str | None = place(None, "file: folder of NAME.csv or NAME.npz per video, or one such file")
     min_score: Weight = network(0.25, "onnx, both: boxes that the model is less sure of are left out")
     nms: Weight = network(0.5, "onnx, both: of boxes that overlap by more (IoU) the surest stays")
-    short_side: int | None = network(
-        None,
-        "onnx, both: frames are enlarged or shrunk to this short side; null: chosen from the training video, so that people "
-        "are about 60 pixels high",
-        ge=64,
-        le=4096,
+    short_side: int = network(
+        480, "onnx: frames are enlarged or shrunk to this short side, if the model takes any size", ge=64, le=4096
     )
     tiles: int = network(1, "onnx: frames are also searched in so many tiles each way, for small objects", ge=1, le=8)
     threads: int = speed(2, "onnx: threads", ge=1, le=256)
@@ -283,6 +314,7 @@ class Config(_Strict):
     level: Literal["frame", "object", "both"] = network(
         "frame", "What is looked at: places of the frame, the objects in it, or both, fused; see docs/object-level.md"
     )
+    video: VideoConfig = VideoConfig()
     input: InputConfig = InputConfig()
     clip: ClipConfig = ClipConfig()
     encoder: EncoderConfig = EncoderConfig()

@@ -33,7 +33,7 @@ class VideoInfo:
     """Unique within one run; the name of the output folder."""
     path: Path
     width: int
-    """Width in pixels after rotation metadata is applied."""
+    """Width in pixels as the picture is to be seen: pixels made square, rotation metadata applied."""
     height: int
     fps: float
     """Mean frame rate (frames per second); time stamps, not this, say when a frame was."""
@@ -63,9 +63,12 @@ class Frame:
     index: int
     """0-based position in decoding (presentation) order."""
     time_s: float
-    """True presentation time in seconds; the first frame of a file is at 0."""
+    """True presentation time in seconds on the container's clock, whose start is 0; strictly rising."""
     image: NDArray[np.uint8]
     """(H, W, 3) uint8 RGB."""
+    segment: int = 0
+    """Counts the stretches without a gap of more than a second or a change of the picture's size. Nothing that looks at several
+    frames may reach from one into the next."""
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import normalcy
-from fakes import cut, moving_square_video, write_size_change, write_sound, write_video
+from fakes import cut, moving_square_video, write_sound, write_video
 from normalcy.errors import ConfigError, ModelError, OutputError, ShortVideoError, SourceError, UsageError, VideoError
 from road import TINY, normal_videos, odd_video, tree
 
@@ -45,10 +45,6 @@ def sound(p: Path) -> Path:
     return write_sound(p / "sound.mp4")
 
 
-def size_change(p: Path) -> Path:
-    return write_size_change(p / "sizes.ts", n=20)
-
-
 BAD: list[tuple[Callable[[Path], Path], type[SourceError]]] = [
     (lambda p: p / "missing.mp4", SourceError),
     (empty_folder, SourceError),
@@ -57,7 +53,6 @@ BAD: list[tuple[Callable[[Path], Path], type[SourceError]]] = [
     (truncated, VideoError),
     (short, ShortVideoError),
     (sound, VideoError),
-    (size_change, VideoError),
 ]
 IDS = [
     "missing",
@@ -67,7 +62,6 @@ IDS = [
     "truncated",
     "shorter-than-a-clip",
     "audio-only",
-    "size-changes",
 ]
 
 
@@ -112,7 +106,7 @@ def test_only_bad_ones(model_dir: Path, tmp_path: Path) -> None:
 
 
 def test_training_on_bad_input(tmp_path: Path) -> None:
-    for bad in (empty_folder(tmp_path), zero_bytes(tmp_path), truncated(tmp_path), sound(tmp_path), size_change(tmp_path)):
+    for bad in (empty_folder(tmp_path), zero_bytes(tmp_path), truncated(tmp_path), sound(tmp_path)):
         with pytest.raises(SourceError, match=bad.name):
             normalcy.train(bad, tmp_path / "m", preset="tiny", sets=TINY)
         assert not (tmp_path / "m").exists()  # so that the next try is not taken for an interrupted training

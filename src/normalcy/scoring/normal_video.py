@@ -1,4 +1,4 @@
-"""The normal video of one training, for every level."""
+"""What a training of any level has to work with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from normalcy.video.source import VideoRef
 
 
 @dataclass(frozen=True, slots=True)
-class NormalVideo:
+class Material:
     """The normal video of one training, decoded for the level that learns from it, and the settings."""
 
     refs: Sequence[VideoRef]
@@ -27,15 +27,10 @@ class NormalVideo:
     cfg: Config
     progress: Progress | None = None
 
-    def report(self, stage: str, done: int, total: int) -> None:
-        """Report progress."""
+    def tell(self, stage: str, done: int, total: int) -> None:
+        """Say how far a stage is."""
         if self.progress is not None:
             self.progress(stage, done, total, {})
-
-    @property
-    def fps(self) -> float:
-        """Median frame rate."""
-        return float(np.median([v.info.fps for v in self.videos]))
 
     def frames(self, p: Piece) -> Iterator[Frame]:
         """The frames of a piece as a video of its own: numbers and time from 0."""

@@ -1,7 +1,8 @@
 """Decoded, resized frames on disk, memory-mapped: training reads any clip in microseconds, a seek would take 0.1 s.
 
 One folder per video and setting, named by a key over the video's content, the size, and the versions that decide the
-pixels: ``frames.npy`` (N, H, W, 3) uint8, ``time_s.npy`` (N,) float64, ``info.json``. A folder appears under its key only when
+pixels: ``frames.npy`` (N, H, W, 3) uint8, ``time_s.npy`` (N,) float64, ``info.json`` (also where segments begin and what was
+wrong with the file). A folder appears under its key only when
 it is complete (one rename), so a kill, a full disk or a second process at work leaves nothing half done behind.
 """
 
@@ -12,10 +13,12 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -23,6 +26,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from normalcy.config import VideoConfig
 from normalcy.errors import OutputError, VideoError
 from normalcy.files import UNFINISHED, replacing, sweep
 from normalcy.types import VideoInfo
@@ -30,7 +34,7 @@ from normalcy.video.reader import FRAME_FOLDER_FPS, VideoReader
 from normalcy.video.source import VideoRef, as_ref, list_pictures
 
 ENV_ROOT = "NORMALCY_CACHE_DIR"
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the layout or the way of decoding changes; older entries are then not found again."""
 _WHOLE = 256 * 2**20
 _MIB = 2**20
@@ -49,10 +53,16 @@ class CachedVideo:
     frames: NDArray[np.uint8] = field(repr=False)
     """(N, H, W, 3) uint8 RGB, a numpy.memmap."""
     time_s: NDArray[np.float64] = field(repr=False)
-    """(N,) seconds, the first 0."""
+    """(N,) seconds on the container's clock, strictly rising."""
     info: VideoInfo
     """Of the source (its own size); ``frames`` is the exact count, ``fps`` the mean of the stamps, not the container's word."""
     key: str
+    starts: tuple[int, ...] = (0,)
+    """First frame of each segment; no clip may reach over one (:class:`~normalcy.types.Frame`)."""
+    damage: Mapping[str, Any] = field(default_factory=dict)
+    """What was wrong with the file (:meth:`normalcy.video.damage.Damage.to_dict`)."""
+    warnings: tuple[str, ...] = ()
+    """The same in words."""
 
     def __len__(self) -> int:
         return len(self.time_s)
@@ -73,16 +83,27 @@ def open_cache(
     root: Path | str | None = None,
     progress: Progress | None = None,
     fps: float = FRAME_FOLDER_FPS,
+    config: VideoConfig | None = None,
 ) -> CachedVideo:
     """The decoded frames of a video, from the cache if they are there, else decoded into it first.
 
-    size: (width, height) of the stored frames, None for the video's own. fps: for folders of frames. The pictures are those
-    of VideoReader with the same arguments. Memory does not grow with length. Raises SourceError or VideoError as VideoReader,
-    OutputError where the cache cannot be written; neither leaves anything behind.
+    The pictures are those of VideoReader with the same arguments. Memory does not grow with length.
+
+    Args:
+        ref: The video.
+        size: (width, height) of the stored frames, None for the video's own.
+        root: Where the cache lies, see :func:`cache_root`.
+        progress: Told of frames as they are decoded.
+        fps: For folders of frames.
+        config: How it is read.
+
+    Raises:
+        SourceError, VideoError: As VideoReader. OutputError: The cache cannot be written. Neither leaves anything behind.
     """
     ref = as_ref(ref)
     base = cache_root(root)
-    key = cache_key(ref, size, fps)
+    config = VideoConfig() if config is None else config
+    key = cache_key(ref, size, fps, config)
     found = _load(base / key, ref, key)
     if found is not None:
         return found
@@ -91,7 +112,7 @@ def open_cache(
         sweep(base)
         with replacing(base / key) as folder:
             folder.mkdir()
-            with VideoReader(ref, size, fps) as reader:
+            with VideoReader(ref, size, fps, config) as reader:
                 _fill(folder, reader, progress)
     except OSError as e:
         raise _cannot_write(base, e) from e
@@ -101,12 +122,15 @@ def open_cache(
     return found
 
 
-def cache_key(ref: VideoRef, size: tuple[int, int] | None, fps: float = FRAME_FOLDER_FPS) -> str:
+def cache_key(
+    ref: VideoRef, size: tuple[int, int] | None, fps: float = FRAME_FOLDER_FPS, config: VideoConfig | None = None
+) -> str:
     """32 hex digits over the content and everything that decides the stored pixels and times; not over name or place."""
     settings = {
         "content": fingerprint(ref),
         "size": size,
         "fps": fps if ref.kind == "frames" else None,
+        "video": (VideoConfig() if config is None else config).model_dump(mode="json"),
         "format": FORMAT,
         "decoder": av.__version__ if ref.kind == "file" else cv2.__version__,
     }
@@ -156,23 +180,29 @@ def _load(folder: Path, ref: VideoRef, key: str) -> CachedVideo | None:
         stored = json.loads((folder / "info.json").read_text(encoding="utf-8"))
         frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
         time_s = np.load(folder / "time_s.npy", allow_pickle=False)
+        starts, damage, warnings = tuple(stored.pop("starts")), stored.pop("damage"), tuple(stored.pop("warnings"))
         info = VideoInfo(path=ref.path, name=ref.name, **stored)
         if frames.ndim != 4 or frames.dtype != np.uint8 or not len(frames) == len(time_s) == info.frames:
             raise ValueError("contents do not fit together")
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, KeyError):
         shutil.rmtree(folder, ignore_errors=True)
         return None
-    return CachedVideo(frames, time_s, info, key)
+    return CachedVideo(frames, time_s, info, key, starts, damage, warnings)
 
 
 def _fill(folder: Path, reader: VideoReader, progress: Progress | None) -> None:
     times: list[float] = []
+    starts: list[int] = []
+    segment = -1
     shape: tuple[int, ...] = ()
     with (folder / "frames.npy").open("wb") as f:
         f.write(bytes(_HEADER))  # the count is known at the end only; the header is written over this then
         for frame in reader:
             shape = frame.image.shape
             f.write(np.ascontiguousarray(frame.image).data)
+            if frame.segment != segment:
+                segment = frame.segment
+                starts.append(len(times))
             times.append(frame.time_s)
             if progress is not None:
                 progress(len(times), reader.info.frames)
@@ -181,9 +211,12 @@ def _fill(folder: Path, reader: VideoReader, progress: Progress | None) -> None:
         f.flush()
         os.fsync(f.fileno())  # before the rename, or a power cut could publish a file of zeros
     np.save(folder / "time_s.npy", np.asarray(times, dtype=np.float64))
-    fps = (len(times) - 1) / times[-1] if times and times[-1] > 0 else reader.info.fps
+    spans = [(stop - 1 - start, times[stop - 1] - times[start]) for start, stop in pairwise([*starts, len(times)])]
+    steps, seconds = (sum(column) for column in zip(*spans, strict=True))
+    fps = steps / seconds if seconds > 0 else reader.info.fps
     info = replace(reader.info, frames=len(times), fps=round(fps, 6))
-    stored = {k: getattr(info, k) for k in ("width", "height", "fps", "frames", "rotation")}
+    stored: dict[str, Any] = {k: getattr(info, k) for k in ("width", "height", "fps", "frames", "rotation")}
+    stored |= {"starts": starts, "damage": reader.damage.to_dict(), "warnings": reader.damage.warnings()}
     (folder / "info.json").write_text(json.dumps(stored), encoding="utf-8")
 
 

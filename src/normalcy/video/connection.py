@@ -16,12 +16,12 @@ from typing import Any, Literal, Protocol
 import av
 import cv2
 import numpy as np
-from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from normalcy.errors import SourceError, VideoError
 from normalcy.video.address import from_environment, hidden
-from normalcy.video.decode import _OPEN, Turn, turn_of
+from normalcy.video.convert import Converter, Turn, shown_size, turn_of
+from normalcy.video.demux import OPEN
 from normalcy.video.pictures import decode_picture
 from normalcy.video.ring import Entry, Segment, segment_of
 from normalcy.video.source import list_pictures
@@ -129,7 +129,7 @@ class Container:
         name = f"file:{target.text}" if target.kind == "file" else target.text
         timeout = None if target.kind == "file" else (open_s, read_s)
         try:
-            self._container: Any = av.open(name, options=options, timeout=timeout, **_OPEN)
+            self._container: Any = av.open(name, options=options, timeout=timeout, **OPEN)
         except Exception as e:  # whatever the demuxer throws: the address is tried again
             raise VideoError(f"{self._shown}: cannot be opened: {reason(e)}") from None
         try:
@@ -144,7 +144,7 @@ class Container:
         self._stamped = self._container.format.name not in NO_STAMPS
         rates = (self._stream.average_rate, self._stream.guessed_rate)
         self.rate = next((float(r) for r in rates if r and 0 < float(r) <= 240), None) if self._stamped else None
-        self._reformatter = VideoReformatter()
+        self._converters: dict[tuple[int, int], Converter] = {}
 
     def segment(self) -> Segment:
         return segment_of(self._stream, self.rate or USUAL_RATE, lambda image: (self._turn or MOTIONLESS).apply(image))
@@ -173,17 +173,15 @@ class Container:
         if self._turn is None:
             self._turn = turn_of(frame)
         turn = self._turn
-        w, h = (frame.height, frame.width) if turn.transpose else (frame.width, frame.height)
+        w, h = shown_size(frame.width, frame.height, self._stream.sample_aspect_ratio, turn)
         stamp: float | None = time.monotonic()
         if self._stamped:
             base = frame.time_base or self._stream.time_base
             stamp = None if frame.pts is None else frame.pts * base.numerator / base.denominator
 
         def convert(size: tuple[int, int]) -> Image:
-            w, h = size[::-1] if turn.transpose else size
             # As normalcy.video.decode converts files, to the bit.
-            rgb = self._reformatter.reformat(frame, w, h, "rgb24", interpolation=Interpolation.AREA, threads=1)
-            return turn.apply(np.asarray(rgb.to_ndarray(), dtype=np.uint8))
+            return self._converters.setdefault(size, Converter(size, turn, None))(frame)
 
         return Picture(w, h, stamp, frame.pts, convert)
 

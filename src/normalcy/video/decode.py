@@ -1,218 +1,180 @@
-"""One video file, decoded frame by frame with PyAV: exact count, true time stamps, rotation honoured, damage reported."""
+"""One video file, decoded frame by frame with PyAV: what can be decoded, in order, at its true time; the rest reported."""
 
 from __future__ import annotations
 
-import math
+from collections import deque
 from collections.abc import Generator, Iterator
-from typing import Any, NamedTuple
+from itertools import chain
 
 import av
-import cv2
-import numpy as np
-from av.video.reformatter import Interpolation, VideoReformatter
-from numpy.typing import NDArray
 
+from normalcy.config import VideoConfig
 from normalcy.errors import SourceError, VideoError
 from normalcy.types import Frame, VideoInfo
+from normalcy.video.clock import Clock, Timed
 from normalcy.video.container import cut_off
+from normalcy.video.convert import GREY16, Converter, shown_size, turn_of
+from normalcy.video.damage import KEPT, Damage
+from normalcy.video.deinterlace import Deinterlacer
+from normalcy.video.demux import rate_of, reason
+from normalcy.video.ends import ends_early, hides
+from normalcy.video.passes import DamageFoundError, Pass, Picture
+from normalcy.video.segments import Segments
 from normalcy.video.source import VideoRef
 
-RESTART_S = 1.0
-"""A time stamp that falls back by more than this starts a new count (joined recordings); by less it is jitter."""
-_JOINABLE = frozenset(("mpegts", "mpeg", "h264", "hevc", "m4v", "mpegvideo", "mjpeg"))
-"""Stream formats that may begin and end anywhere: they declare no length."""
-_DECLARES_DURATION = frozenset(("matroska", "webm", "flv"))
-_FALLBACK_FPS = 25.0
-# PyAV 19 reads any metadata; before, one tag that is not UTF-8 makes a good file unreadable unless told otherwise.
-_OPEN: dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
-
-
-class Turn(NamedTuple):
-    """What the container's display matrix asks for: first transpose, then mirror."""
-
-    transpose: bool
-    mirror_x: bool
-    mirror_y: bool
-    degrees: int
-    """The rotation in it, clockwise, a multiple of 90."""
-
-    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(H, W, 3) as stored -> as it is to be seen."""
-        out: Any = cv2.transpose(image) if self.transpose else image
-        if self.mirror_x or self.mirror_y:
-            out = cv2.flip(out, -1 if self.mirror_x and self.mirror_y else int(self.mirror_x))
-        return np.ascontiguousarray(out, dtype=np.uint8)
-
-
-def turn_of(frame: Any) -> Turn:
-    """Read a frame's display matrix (FFmpeg: 3x3 of 16.16 fixed point, row vectors). Angles go to the nearest right angle."""
-    data = frame.side_data.get("DISPLAYMATRIX")
-    if not data:
-        return Turn(False, False, False, 0)
-    (a, b, _), (c, d, _), _ = np.frombuffer(bytes(data), np.int32).reshape(3, 3).astype(int).tolist()
-    transpose = abs(b) + abs(c) > abs(a) + abs(d)
-    degrees = round(math.degrees(math.atan2(b, a)) / 90) * 90 % 360
-    return Turn(True, c < 0, b < 0, degrees) if transpose else Turn(False, a < 0, d < 0, degrees)
-
-
-class Clock:
-    """Time stamps as stored -> seconds from 0, never decreasing.
-
-    A missing stamp continues at the mean rate. A stamp that falls back by more than RESTART_S belongs to a recording that was
-    joined on: the count goes on from where it was, so that no stretch of frames shares one stamp.
-    """
-
-    def __init__(self, period_s: float) -> None:
-        self._period = period_s
-        self._last: float | None = None
-        self._offset: float | None = None
-
-    def __call__(self, stamp_s: float | None) -> float:
-        """stamp_s: the frame's own stamp in seconds, or None."""
-        expected = 0.0 if self._last is None else round(self._last + self._period, 9)
-        if stamp_s is None:
-            self._last = expected
-            return expected
-        if self._offset is None or (self._last is not None and stamp_s + self._offset < self._last - RESTART_S):
-            self._offset = expected - stamp_s
-        self._last = max(round(stamp_s + self._offset, 9), self._last or 0.0)  # 1.56, not 1.5599999999999998
-        return self._last
+_ENOUGH = 20
+"""Frames after which the number of packets for each is known."""
 
 
 class VideoFile:
     """A video file, opened. Decodes once from front to back; memory does not grow with length.
 
-    When a file counts as broken (VideoError), and when not:
+    With ``config.damage`` skip, a file is refused (VideoError) where nothing of it can be decoded, where an MP4/MOV lacks its
+    index, and, at its end, where more than ``config.max_lost`` of its pictures could not be decoded. Everything else is read,
+    and ``damage`` says what was wrong: packets that cannot be decoded are left out and keep their place in time.
 
-    - Its container declares more bytes than there are (MP4/MOV, AVI, Matroska/WebM): cut off, refused on opening.
-    - A packet cannot be decoded, or the last one is cut: refused, naming the frame index where reading stopped.
-    - An MP4/MOV delivers fewer packets, by more than one, than its sample index lists after edit lists; a Matroska or FLV
-      stream ends more than max(1 s, 1 %) before its declared duration: cut off. Frame counts and durations in metadata decide
+    With refuse, these are refused as well:
+
+    - A packet that cannot be decoded, naming the frame index where reading stopped.
+    - A container that declares more bytes than there are (MP4/MOV, AVI, Matroska/WebM), on opening.
+    - An MP4/MOV that delivers fewer packets, by more than one, than its sample index lists after edit lists; a Matroska or FLV
+      stream that ends more than max(1 s, 1 %) before its declared duration. Frame counts and durations in metadata decide
       nothing else: they are often off by a frame, and edit lists hide frames from them.
-    - The size of the picture changes.
-    - MPEG-TS/PS and raw streams declare no length and may begin and end anywhere: what can be decoded is the video. Pictures
-      before the first key frame are not there, and a cut last one is no error.
-    - A picture that the decoder repaired (some damage inside) stays: it has its place in time.
+
+    Neither refuses MPEG-TS/PS and raw streams for beginning or ending anywhere (they declare no length), or a picture that the
+    decoder repaired. A change of the picture's size starts a new segment, and so does a gap of more than a second.
     """
 
-    def __init__(self, ref: VideoRef) -> None:
+    def __init__(self, ref: VideoRef, config: VideoConfig) -> None:
         """Raises SourceError (no such file) or VideoError (see above), naming the file."""
-        self._path = ref.path
-        _check(ref)
-        self._container = _open(ref)
+        self._path, self._config = ref.path, config
+        self._strict = config.damage == "refuse"
+        self.damage = Damage(cut=_check(ref, self._strict))
+        self._begin(threads=True)
         try:
-            self._stream = _pick(self._container, ref)
-            self._stream.thread_type = "AUTO"
-            self._fps = _rate(self._stream)
-            self._index = 0  # frames decoded so far
-            self._decoded = self._decode()
+            self._fps = rate_of(self._pass.stream)
+            self._clock: Clock[Picture] = Clock(1.0 / self._fps, self._pass.start_s, config.jump_s)
+            self._decoded = self._pictures()
             self._first = next(self._decoded)
         except BaseException:
-            self._container.close()
+            self.close()
             raise
-        frame = self._first[0]
+        frame = self._first.frame
         self._turn = turn_of(frame)
-        w, h = (frame.height, frame.width) if self._turn.transpose else (frame.width, frame.height)
+        w, h = shown_size(frame.width, frame.height, self._pass.stream.sample_aspect_ratio, self._turn)
         self.info = VideoInfo(ref.name, ref.path, w, h, self._fps, None, self._turn.degrees)
+        if frame.format.name in GREY16 and config.window is None:
+            self.damage.remark(
+                "16-bit grey pictures: their upper 8 bits are looked at (video.window, or a training, sets a window)"
+            )
 
     def close(self) -> None:
         """Release the file. Safe to call twice."""
-        self._decoded.close()
-        self._container.close()
+        self._pass.close()
 
     def count(self) -> int:
         """Decode what is left without converting it; how many frames the file has if nothing was read before."""
         return 1 + sum(1 for _ in self._decoded)
 
     def frames(self, size: tuple[int, int] | None) -> Iterator[Frame]:
-        """Frames in presentation order, RGB, turned upright, resized to ``size`` (width, height) by area averaging."""
-        reformatter = VideoReformatter()
-        w, h = size or (self.info.width, self.info.height)
-        if self._turn.transpose:
-            w, h = h, w
+        """Frames in presentation order, RGB, as they are to be seen, scaled to ``size`` (width, height) by area averaging.
+
+        Without ``size``: all at the size of the first. Raises VideoError at the end where too much was lost.
+        """
+        convert = Converter(size or (self.info.width, self.info.height), self._turn, self._config.window)
+        weave = Deinterlacer(self._config.deinterlace)
+        segments = Segments(1.0 / self._fps)
+        places: deque[tuple[float, int]] = deque()  # time and segment of the frames inside the deinterlacer
         index = 0
-        pending: tuple[Any, float] | None = self._first
-        while pending is not None:
-            frame, time_s = pending
-            # One thread: the same picture on any number of cores, and decoding already uses the others.
-            rgb = reformatter.reformat(frame, w, h, "rgb24", interpolation=Interpolation.AREA, threads=1)
-            yield Frame(index, time_s, self._turn.apply(np.asarray(rgb.to_ndarray(), dtype=np.uint8)))
-            index += 1
-            pending = next(self._decoded, None)
-
-    def _decode(self) -> Generator[tuple[Any, float]]:
-        """Decoded frames with their time in seconds; raises VideoError where the file is broken."""
-        clock = Clock(1.0 / self._fps)
-        size: tuple[int, int] | None = None
-        packets = 0
-        end_s, cut = 0.0, False
-        for packet in self._demux():
-            if packet.size:
-                packets, cut = packets + 1, packet.is_corrupt
-                end_s = max(end_s, _packet_end(packet))
+        for timed in chain(self._timed(), [None]):
             try:
-                frames = packet.decode()
+                if timed is None:
+                    ready = weave.finish()
+                else:
+                    ready = weave.finish() if self._begins_segment(timed, segments) else []
+                    places.append((timed.time_s, segments.number))
+                    ready += weave.push(timed.item.frame)
             except av.FFmpegError as e:
-                raise self._broken(e) from e
-            for frame in frames:
-                size = size or (frame.width, frame.height)
-                if (frame.width, frame.height) != size:
-                    raise VideoError(
-                        f"{self._path}: the picture size changes from {size[0]}x{size[1]} to {frame.width}x{frame.height} "
-                        f"at frame {self._index}; split the file there"
-                    )
-                base = frame.time_base or self._stream.time_base
-                yield frame, clock(None if frame.pts is None else frame.pts * base.numerator / base.denominator)
-                self._index += 1
-        if cut and not self._format_in(_JOINABLE):
-            raise self._short("its last picture is incomplete")
-        self._check_end(packets, end_s)
-        if not self._index:
-            raise VideoError(f"{self._path}: not one frame could be decoded")
+                raise VideoError(
+                    f"{self._path}: its fields cannot be taken apart ({reason(e)}); set video.deinterlace=off"
+                ) from e
+            self.damage.interlaced |= weave.active
+            for woven in ready:
+                time_s, segment = places.popleft()
+                try:
+                    image = convert(woven)
+                except Exception as e:
+                    if self._strict:
+                        raise VideoError(f"{self._path}: damaged: frame {index} cannot be converted ({reason(e)})") from e
+                    self.damage.lose(time_s)
+                    continue
+                yield Frame(index, time_s, image, segment)
+                index += 1
+        if not index:
+            raise VideoError(f"{self._path}: not one frame could be converted")
+        self.damage.long_steps, self.damage.steps = segments.long_steps()
 
-    def _demux(self) -> Iterator[Any]:
-        packets = self._container.demux(self._stream)
-        while True:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except av.FFmpegError as e:
-                raise self._broken(e) from e
-            yield packet
-
-    def _check_end(self, packets: int, end_s: float) -> None:
-        if self._format_in({"mov"}):
-            listed = len(self._stream.index_entries)
-            if packets + 1 < listed:
-                raise self._short(f"its index lists {listed} pictures and {packets} are there")
-        if self._format_in(_DECLARES_DURATION):
-            declared = self._declared_duration()
-            if declared - end_s > max(1.0, 0.01 * declared):
-                raise self._short(f"it declares {declared:.1f} s and ends at {end_s:.1f} s")
-
-    def _declared_duration(self) -> float:
-        """Seconds that the container states for this very stream; 0 where it states none."""
-        tag = self._stream.metadata.get("DURATION", "")
+    def _begin(self, threads: bool, per_frame: float = 1.0) -> None:
+        place = lambda stamp_s: self._clock.place(stamp_s)  # noqa: E731 (the clock is made after the pass is open)
         try:
-            hours, minutes, seconds = tag.split(":")
-            return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-        except ValueError:
-            alone = len(self._container.streams) == 1  # else the duration may be that of the sound
-            return (self._container.duration or 0) / 1e6 if alone else 0.0
+            self._pass = Pass(self._path, self.damage, place, threads, self._strict, per_frame)
+        except VideoError as e:
+            if self.damage.cut:
+                raise VideoError(f"{self._path}: {self.damage.cut}; nothing of it can be read") from e
+            raise
 
-    def _format_in(self, names: frozenset[str] | set[str]) -> bool:
-        return not names.isdisjoint(self._container.format.name.split(","))
+    def _pictures(self) -> Generator[Picture]:
+        """Decoded frames; raises VideoError where the file is refused."""
+        handed = 0
+        try:
+            for picture in self._pass.pictures():
+                handed += 1
+                yield picture
+        except DamageFoundError:
+            done = self._pass
+            done.close()
+            self._begin(threads=False, per_frame=done.packets / done.delivered if done.delivered >= _ENOUGH else 1.0)
+            for i, picture in enumerate(self._pass.pictures()):
+                if i >= handed:
+                    yield picture
+        self._check_end()
 
-    def _broken(self, error: Any) -> VideoError:
-        return VideoError(f"{self._path}: damaged: reading stopped at frame {self._index} ({error.strerror})")
+    def _timed(self) -> Iterator[Timed[Picture]]:
+        """Decoded frames with their times; keeps the report's account of time."""
+        joins = self._clock.joins
+        for picture in chain([self._first], self._decoded):
+            yield from self._clock.push(picture, picture.stamp, picture.lost, picture.hole)
+            self.damage.join_count, self.damage.joins = len(joins), joins[:KEPT]
+            self.damage.stamps_ignored = self._clock.ignored
+        yield from self._clock.finish()
+        self.damage.stamps_ignored = self._clock.ignored
 
-    def _short(self, why: str) -> VideoError:
-        return VideoError(f"{self._path}: the file is cut off: reading stopped at frame {self._index}; {why}")
+    def _begins_segment(self, timed: Timed[Picture], segments: Segments) -> bool:
+        """Whether a frame begins a segment, which the report then has, too."""
+        frame, before_s, old = timed.item.frame, segments.last_s, segments.size
+        gap, resized = segments.take(timed.time_s, (frame.width, frame.height), timed.step_s)
+        if gap and before_s is not None and not timed.step_s:
+            self.damage.gap(before_s, timed.time_s)
+        if resized and old is not None:
+            self.damage.resize(old, (frame.width, frame.height), timed.time_s)
+        return gap or resized
+
+    def _check_end(self) -> None:
+        short = ends_early(self._pass, self._path, self._strict)
+        if short:
+            if self._strict:
+                raise VideoError(f"{self._path}: the file is cut off: reading stopped at frame {self._pass.delivered}; {short}")
+            self.damage.cut = self.damage.cut or short
+        elif hidden := hides(self._pass):
+            self.damage.remark(hidden)
+        if not self._pass.delivered:
+            why = f" ({reason(self._pass.first_error)})" if self._pass.first_error else ""
+            raise VideoError(f"{self._path}: not one frame could be decoded{why}")
+        self.damage.refuse_above(self._config.max_lost, self._path)
 
 
-def _check(ref: VideoRef) -> None:
-    """What can be said of the file before FFmpeg sees it, with better reasons than FFmpeg gives."""
+def _check(ref: VideoRef, strict: bool) -> str | None:
+    """What can be said of the file before FFmpeg sees it, with better reasons than FFmpeg gives: why it ends early, if so."""
     path = ref.path
     if not path.exists():
         raise SourceError(f"{path}: no such file")
@@ -221,49 +183,11 @@ def _check(ref: VideoRef) -> None:
     try:
         if path.stat().st_size == 0:
             raise VideoError(f"{path}: the file is empty (0 bytes)")
-        reason = cut_off(path)
+        cut = cut_off(path)
     except OSError as e:
         raise VideoError(f"{path}: cannot be read: {e.strerror}") from e
-    if reason:
-        raise VideoError(f"{path}: {reason}")
-
-
-def _open(ref: VideoRef) -> Any:
-    # "file:" keeps a name with a colon from being taken for an address; opened so, FFmpeg itself lets a playlist
-    # reach local files only.
-    try:
-        container = av.open(f"file:{ref.path}", **_OPEN)
-    except av.error.InvalidDataError as e:
-        raise VideoError(f"{ref.path}: not a video, or damaged from its beginning") from e
-    except (av.FFmpegError, UnicodeError) as e:
-        raise VideoError(f"{ref.path}: cannot be opened: {getattr(e, 'strerror', None) or e}") from e
-    names = container.format.name
-    if names.endswith("_pipe") or names in ("image2", "tty"):
-        container.close()
-        raise VideoError(f"{ref.path}: not a video: its content is {container.format.long_name}")
-    return container
-
-
-def _pick(container: Any, ref: VideoRef) -> Any:
-    """The first real video stream (a cover picture is none)."""
-    streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-    if streams:
-        return streams[0]
-    what = "sound only" if container.streams.audio else "no pictures"
-    raise VideoError(f"{ref.path}: no video in this file: it holds {what}")
-
-
-def _rate(stream: Any) -> float:
-    """Mean frames per second; a fallback where the container gives none or a clock tick instead."""
-    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
-        if rate and 0 < float(rate) <= 1000:
-            return float(rate)
-    return _FALLBACK_FPS
-
-
-def _packet_end(packet: Any) -> float:
-    stamp = packet.pts if packet.pts is not None else packet.dts
-    if stamp is None:
-        return 0.0
-    base = packet.time_base
-    return float((stamp + (packet.duration or 0)) * base.numerator / base.denominator)
+    if cut is None:
+        return None
+    if not cut.usable or (strict and cut.declared):
+        raise VideoError(f"{path}: {cut.reason}")
+    return cut.reason

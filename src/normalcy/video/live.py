@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from normalcy.errors import VideoError
 from normalcy.types import Frame, VideoInfo
+from normalcy.video.clock import Clock
 from normalcy.video.connection import Connection, Picture, Target, connect
-from normalcy.video.decode import Clock
 from normalcy.video.ring import Ring
 
 MEASURE_S = 1.0
@@ -220,25 +220,27 @@ class Feed:
     def _serve(self, connection: Connection) -> None:
         damaged, seen = self.counters.damaged, time.monotonic()
         segment: _Segment | None = None
-        for entry, pictures in connection.read():
-            if self._stop.is_set():
-                return
-            self.counters.damaged = damaged + connection.damaged
-            for p in pictures:
-                if segment is None or (p.width, p.height) != (segment.width, segment.height):
-                    if segment is not None:
-                        segment.begin()
-                        self._begin_ring(connection)
-                    segment = _Segment(self, connection, p)
-                segment.push(p)
-                seen = time.monotonic()
-            if entry is not None and self._ring is not None:
-                shown_s = self._last_s if segment is not None and segment.begun else None
-                self._ring.add(replace(entry, time_s=self.now_s() if shown_s is None else shown_s))
-            if self._target.kind not in ("file", "pictures") and time.monotonic() - seen > self._patience.read_s:
-                raise VideoError(f"{self._target.shown}: no picture could be decoded for {self._patience.read_s:g} s")
-        if segment is not None:
-            segment.begin()
+        try:
+            for entry, pictures in connection.read():
+                if self._stop.is_set():
+                    return
+                self.counters.damaged = damaged + connection.damaged
+                for p in pictures:
+                    if segment is None or (p.width, p.height) != (segment.width, segment.height):
+                        if segment is not None:
+                            segment.end()
+                            self._begin_ring(connection)
+                        segment = _Segment(self, connection, p)
+                    segment.push(p)
+                    seen = time.monotonic()
+                if entry is not None and self._ring is not None:
+                    shown_s = self._last_s if segment is not None and segment.begun else None
+                    self._ring.add(replace(entry, time_s=self.now_s() if shown_s is None else shown_s))
+                if self._target.kind not in ("file", "pictures") and time.monotonic() - seen > self._patience.read_s:
+                    raise VideoError(f"{self._target.shown}: no picture could be decoded for {self._patience.read_s:g} s")
+        finally:
+            if segment is not None:
+                segment.end()
 
 
 class _Segment:
@@ -249,8 +251,7 @@ class _Segment:
         self.width, self.height = first.width, first.height
         self._size = feed._size_of(first.width, first.height)
         self._held: list[tuple[Picture, NDArray[np.uint8], float]] | None = []  # until the rate is known
-        self._clock: Clock | None = None
-        self._first_s = 0.0
+        self._clock: Clock[tuple[Picture, NDArray[np.uint8], float]] | None = None
         self._base_s = feed.now_s()
 
     @property
@@ -278,18 +279,27 @@ class _Segment:
         if feed._last_s is not None:
             self._base_s = max(self._base_s, feed._last_s + 1.0 / fps)
         self._clock = Clock(1.0 / fps)
-        self._first_s = self._clock(held[0][0].stamp_s)
-        self._clock = Clock(1.0 / fps)
         feed._most = max(2, round(feed._patience.queue_s * fps))
         path = Path(feed._target.shown)
         feed._put(Opened(VideoInfo(feed._name, path, self.width, self.height, fps, None), held[0][2]))
         for p, image, wall in held:
             self._emit(p, image, wall)
 
+    def end(self) -> None:
+        """No picture follows: hand over what still waits."""
+        self.begin()
+        if self._clock is not None:
+            for timed in self._clock.finish():
+                self._show(*timed.item, timed.time_s)
+
     def _emit(self, p: Picture, image: NDArray[np.uint8], wall: float) -> None:
-        feed = self._feed
         assert self._clock is not None  # set with the first picture
-        time_s = round(self._base_s + self._clock(p.stamp_s) - self._first_s, 9)
+        for timed in self._clock.push((p, image, wall), p.stamp_s):
+            self._show(*timed.item, timed.time_s)
+
+    def _show(self, p: Picture, image: NDArray[np.uint8], wall: float, clock_s: float) -> None:
+        feed = self._feed
+        time_s = round(self._base_s + clock_s, 9)
         if feed._target.kind == "file":
             ahead = feed._zero + time_s - time.monotonic()
             if feed._fast:

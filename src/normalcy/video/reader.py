@@ -7,8 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from normalcy.config import InputConfig
+from normalcy.config import InputConfig, VideoConfig
 from normalcy.types import Frame, VideoInfo
+from normalcy.video.damage import Damage
 from normalcy.video.decode import VideoFile
 from normalcy.video.pictures import PictureFolder
 from normalcy.video.source import VideoRef, as_ref
@@ -20,18 +21,33 @@ FRAME_FOLDER_FPS = 25.0
 class VideoReader(Iterator[Frame]):
     """The frames of one video, first to last, once. Memory does not grow with length.
 
-    Yields :class:`~normalcy.types.Frame`: (H, W, 3) uint8 RGB, upright (rotation metadata applied), resized to ``size`` by area
-    averaging if one is given; ``time_s`` are the file's own time stamps, moved so that the first is 0. The number of frames
-    is what was decoded, never what metadata claims. Interlaced lines and non-square pixels are left as they are.
+    Yields :class:`~normalcy.types.Frame`: (H, W, 3) uint8 RGB, upright (rotation metadata applied), with square pixels, resized
+    to ``size`` by area averaging if one is given; ``time_s`` are the file's own time stamps by the rule of
+    :mod:`normalcy.video.clock`, 0 being the container's start. The number of frames is what was decoded, never what metadata
+    claims. ``damage`` says what was wrong; it is complete when iteration ended.
 
     Opening and iterating raise SourceError (nothing there) or VideoError (see :class:`~normalcy.video.decode.VideoFile`), with
-    the file's name and the frame index where reading stopped.
+    the file's name and, where reading stopped, the frame index.
     """
 
-    def __init__(self, ref: VideoRef | Path | str, size: tuple[int, int] | None = None, fps: float = FRAME_FOLDER_FPS) -> None:
-        """ref: one video; size: (width, height) after rotation; fps: for folders of frames only."""
-        self._backend = _open(as_ref(ref), fps)
+    def __init__(
+        self,
+        ref: VideoRef | Path | str,
+        size: tuple[int, int] | None = None,
+        fps: float = FRAME_FOLDER_FPS,
+        config: VideoConfig | None = None,
+    ) -> None:
+        """Open one video.
+
+        Args:
+            ref: The video.
+            size: (width, height) of the frames as seen; None: the video's own.
+            fps: For folders of frames only.
+            config: How it is read; None: the defaults.
+        """
+        self._backend = _open(as_ref(ref), fps, config)
         self.info: VideoInfo = self._backend.info
+        self.damage: Damage = self._backend.damage
         self._frames = self._backend.frames(size)
 
     def __next__(self) -> Frame:
@@ -49,23 +65,24 @@ class VideoReader(Iterator[Frame]):
         self._backend.close()
 
 
-def _open(ref: VideoRef, fps: float) -> VideoFile | PictureFolder:
-    return VideoFile(ref) if ref.kind == "file" else PictureFolder(ref, fps)
+def _open(ref: VideoRef, fps: float, config: VideoConfig | None) -> VideoFile | PictureFolder:
+    config = VideoConfig() if config is None else config
+    return VideoFile(ref, config) if ref.kind == "file" else PictureFolder(ref, fps, config)
 
 
-def probe(ref: VideoRef | Path | str, fps: float = FRAME_FOLDER_FPS) -> VideoInfo:
+def probe(ref: VideoRef | Path | str, fps: float = FRAME_FOLDER_FPS, config: VideoConfig | None = None) -> VideoInfo:
     """What is known of a video after its first frame. Raises as :class:`VideoReader`."""
-    backend = _open(as_ref(ref), fps)
+    backend = _open(as_ref(ref), fps, config)
     backend.close()
     return backend.info
 
 
-def count_frames(ref: VideoRef | Path | str) -> int:
+def count_frames(ref: VideoRef | Path | str, config: VideoConfig | None = None) -> int:
     """Exact number of frames: a file is decoded to its end (without conversion), pictures of a folder are counted.
 
     Raises as :class:`VideoReader`, except that pictures after the first are not opened.
     """
-    backend = _open(as_ref(ref), FRAME_FOLDER_FPS)
+    backend = _open(as_ref(ref), FRAME_FOLDER_FPS, config)
     try:
         return backend.count()
     finally:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from fakes import cut, moving_square_video, numbered_frames, read_number, write_frames, write_video
+from normalcy.config import VideoConfig
 from normalcy.errors import OutputError, SourceError, VideoError
 from normalcy.video import cache
 from normalcy.video.cache import cache_root, cache_size, cached_videos, clear_cache, fingerprint, open_cache
@@ -136,7 +137,7 @@ def test_a_broken_video_leaves_nothing(tmp_path, root):
     frames = np.random.default_rng(0).integers(0, 256, (40, 64, 96, 3), dtype=np.uint8)
     broken = cut(write_video(tmp_path / "v.flv", frames), 0.6)
     with pytest.raises(VideoError, match="cut off"):
-        open_cache(broken, None, root)
+        open_cache(broken, None, root, config=VideoConfig(damage="refuse"))
     assert leftovers(root) == []
     with pytest.raises(SourceError, match="no such file"):
         open_cache(tmp_path / "gone.mp4", None, root)

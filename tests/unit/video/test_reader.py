@@ -10,7 +10,6 @@ import pytest
 from fakes import moving_square_video, numbered_frames, read_number, write_frames, write_video
 from normalcy.config import InputConfig
 from normalcy.errors import SourceError, UsageError
-from normalcy.video.decode import Clock
 from normalcy.video.reader import VideoReader, count_frames, probe, working_size
 
 SHARED = Path(__file__).resolve().parents[3] / ".." / "shared"
@@ -77,20 +76,6 @@ def test_joined_recordings_count_on(tmp_path):
     got = read(joined)
     assert [read_number(f.image) for f in got] == list(range(100))
     assert np.diff([f.time_s for f in got]) == pytest.approx(0.04)
-
-
-def test_clock():
-    def run(period, stamps):
-        clock = Clock(period)
-        return [clock(s) for s in stamps]
-
-    assert run(0.1, [5.0, 5.1, 5.3]) == pytest.approx([0, 0.1, 0.3])
-    assert run(0.1, [None, None, None]) == pytest.approx([0, 0.1, 0.2])
-    assert run(0.1, [2.0, None, 2.5]) == pytest.approx([0, 0.1, 0.5])
-    assert run(0.1, [None, 7.0, 7.1]) == pytest.approx([0, 0.1, 0.2])
-    assert run(0.1, [1.0, 1.3, 1.2, 1.4]) == pytest.approx([0, 0.3, 0.3, 0.4])  # jitter
-    assert run(0.1, [0, 5, 0, 0.5, 1.0]) == pytest.approx([0, 5, 5.1, 5.6, 6.1])  # begins again
-    assert run(0.1, [0, 100.0, 100.1]) == pytest.approx([0, 100, 100.1])  # a gap is a gap
 
 
 def marked(h=40, w=64):
