@@ -263,7 +263,7 @@ class ObjectsConfig(_Strict):
         480, "onnx: frames are enlarged or shrunk to this short side, if the model takes any size", ge=64, le=4096
     )
     tiles: int = network(1, "onnx: frames are also searched in so many tiles each way, for small objects", ge=1, le=8)
-    threads: int = speed(2, "onnx: threads", ge=1, le=256)
+    threads: int = speed(1, "onnx: threads; a second one saves little on such small models", ge=1, le=256)
     boxes_fps: float | None = network(5.0, "Boxes are looked for so often in a second; null: in every frame", gt=0.0, le=240.0)
     min_area: float = network(16.0, "motion: smaller regions are left out, square pixels", ge=0.0)
     motion_threshold: float = network(
