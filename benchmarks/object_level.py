@@ -24,7 +24,7 @@ from normalcy.detection.boxes import Boxes
 from normalcy.nn.build import build_network
 from normalcy.objects.flow import measure
 from normalcy.objects.model import ObjectModel
-from normalcy.objects.statistics import Seen
+from normalcy.objects.statistics import ObjectValues
 from normalcy.objects.tubes import cut
 from normalcy.presets import load_config
 from normalcy.types import Frame, VideoInfo
@@ -51,12 +51,12 @@ def random_model(cfg: Config, images: np.ndarray) -> ObjectModel:
     model = ObjectModel(cfg, build_network(cfg).eval())
     t, found = cfg.clip.length, drifting(10, len(images))
     regions = [model.regions(images[i : i + t], found[i + t // 2], 1 / FPS) for i in range(0, len(images) - t, 2)]
-    looks = [model.look(clips) for clips in model.batches(regions, (W, H))]
-    for look in looks:
-        model.observe(look)
+    extracts = [model.extract(clips) for clips in model.batches(regions, (W, H))]
+    for x in extracts:
+        model.observe(x)
     model.fit()
-    raw = np.concatenate([model.raw(look) for look in looks])
-    model.calibrate([Seen(raw, [r.boxes for r in regions], (W, H), FPS)])
+    raw = np.concatenate([model.raw(x) for x in extracts])
+    model.calibrate([ObjectValues(raw, [r.boxes for r in regions], (W, H), FPS)])
     return model
 
 
@@ -88,7 +88,7 @@ def measured(model: ObjectModel, images: np.ndarray, count: int) -> dict[str, fl
             with torch.inference_mode():
                 clips = model.clips([regions], (W, H))
                 for r in model.readouts[:n]:
-                    r.raw(r.look(clips))
+                    r.raw(r.extract(clips))
 
         so_far = cpu_ms(first)
         out[f"readout {model.names[i]}"] = max(so_far - before, 0.0)

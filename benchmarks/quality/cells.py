@@ -19,7 +19,7 @@ from normalcy.api.benchmark import split_counts, test_ref
 from normalcy.api.levels import train_level
 from normalcy.api.score import load, score
 from normalcy.config import Config, values
-from normalcy.data.base import Dataset, some
+from normalcy.data.base import Dataset, abbreviate
 from normalcy.errors import ConfigError, DataError, MetricError
 from normalcy.evaluation.baseline_cache import raw_motion
 from normalcy.evaluation.baselines import Protocol, Scores, post_processed
@@ -104,7 +104,9 @@ def run(
     places = any(v.masks or v.tracks for v in job.data.test)
     scored = score(refs, model, folder / "scores", maps=places, progress=progress)
     if scored.failed:
-        raise DataError(f"{some(scored.failed)}: not scored, so nothing is comparable. {'; '.join(scored.failed.values())}")
+        raise DataError(
+            f"{abbreviate(scored.failed)}: not scored, so nothing is comparable. {'; '.join(scored.failed.values())}"
+        )
     found = cases(job.data.test, {v.name: v for v in scored.videos})
     protocol = protocol_of({v.name: v.folder for v in scored.videos})
     beside_key = _beside_key(job, protocol)

@@ -259,8 +259,12 @@ class ObjectsConfig(_Strict):
     boxes: str | None = place(None, "file: folder of NAME.csv or NAME.npz per video, or one such file")
     min_score: Weight = network(0.25, "onnx, both: boxes that the model is less sure of are left out")
     nms: Weight = network(0.5, "onnx, both: of boxes that overlap by more (IoU) the surest stays")
-    short_side: int = network(
-        480, "onnx: frames are enlarged or shrunk to this short side, if the model takes any size", ge=64, le=4096
+    short_side: int | None = network(
+        None,
+        "onnx, both: frames are enlarged or shrunk to this short side; null: chosen from the training video, so that people "
+        "are about 60 pixels high",
+        ge=64,
+        le=4096,
     )
     tiles: int = network(1, "onnx: frames are also searched in so many tiles each way, for small objects", ge=1, le=8)
     threads: int = speed(1, "onnx: threads; a second one saves little on such small models", ge=1, le=256)

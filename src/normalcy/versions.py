@@ -24,12 +24,12 @@ def versions() -> dict[str, str]:
 
 def machine(device: str) -> dict[str, str]:
     """Processor, cores that may be used, GPU where ``device`` is one, system, and versions. Plain values for JSON."""
-    found = {"processor": processor(), "cores": str(usable_cores()), "system": f"{platform.system()} {platform.machine()}"}
+    facts = {"processor": processor(), "cores": str(usable_cores()), "system": f"{platform.system()} {platform.machine()}"}
     if device.startswith("cuda"):
         import torch
 
-        found["gpu"] = torch.cuda.get_device_name(device)
-    return {**found, **versions()}
+        facts["gpu"] = torch.cuda.get_device_name(device)
+    return {**facts, **versions()}
 
 
 def processor() -> str:

@@ -290,3 +290,28 @@ def test_ctrl_c_keeps_a_state_to_go_on_from(place: Path, model: Path, tmp_path: 
     again = real(*command)
     assert again.returncode == 2
     says_one_thing(again.stderr, out, "--resume")
+
+
+def test_ctrl_c_while_detect_draws_and_the_same_command_goes_on(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    write_video(tmp_path / "videos" / "1.mp4", moving_square_video(30, 64, 96))
+    write_video(tmp_path / "videos" / "2.mp4", moving_square_video(400, 480, 640))
+    out = tmp_path / "out"
+    command = ["detect", str(tmp_path / "videos"), "--out", str(out), "--overlay"]
+    child = subprocess.Popen([sys.executable, "-m", "normalcy", *command], stderr=subprocess.PIPE, text=True)
+    try:
+        assert child.stderr is not None
+        for line in child.stderr:
+            if line.startswith("detect 2"):
+                break
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=60)
+    finally:
+        child.kill()
+        child.wait()
+    assert child.returncode == 130
+    assert "the same command goes on" in err.splitlines()[-1] and "Traceback" not in err
+    assert sorted(p.name for p in out.iterdir()) == ["1.boxes.json", "1.boxes.mp4", "1.csv"]
+    again = real(*command)
+    assert again.returncode == 0, again.stderr
+    assert "done before" in again.stdout.splitlines()[1] and (out / "2.boxes.mp4").is_file()

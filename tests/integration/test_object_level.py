@@ -13,22 +13,19 @@ import numpy as np
 import pytest
 
 import normalcy
-from normalcy.api import levels
 from normalcy.api.levels import frame_part, load_model
 from normalcy.cli import app, exits
 from normalcy.clips.sampling import step_at
 from normalcy.errors import ConfigError, ModelError, UsageError
-from normalcy.nn.build import Network
 from normalcy.objects import both_levels
 from normalcy.objects.both_levels import BothModel
-from normalcy.objects.folds import Looked, ObjectFolds
-from normalcy.objects.model import Looks, ObjectModel
+from normalcy.objects.model import ObjectModel
 from normalcy.presets import load_config
 from normalcy.results.objects_csv import read_objects
+from normalcy.scoring.crossfit import threshold_of
 from normalcy.scoring.frame_model import FrameModel
-from normalcy.scoring.normal_video import Material
+from normalcy.scoring.normal_video import NormalVideo
 from normalcy.scoring.threshold import Threshold
-from normalcy.scoring.windows import Windows
 from normalcy.types import Piece
 from normalcy.video.reader import VideoReader
 from normalcy.virtual.generate import write_dataset
@@ -204,54 +201,19 @@ def test_the_frame_part_of_both_has_the_papers_tasks() -> None:
 def test_the_threshold_of_both_rests_on_video_that_neither_level_was_fitted_on(
     scene: Path, both: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(both / "objects", tmp_path / "m" / "objects")  # the object level is trained already
-    video_of: dict[object, int] = {}
-    fitted: dict[int, set[int]] = {}
-    kept: list[object] = []
-    tests: list[tuple[tuple[FrameModel, ObjectModel], Piece]] = []
-    look, observe, observe_objects, threshold_of = (
-        ObjectFolds._look,
-        FrameModel.observe,
-        ObjectModel.observe,
-        both_levels.threshold_of,
-    )
-    calibrate = both_levels.calibrate_both
-
-    def spy_calibrate(network: Network, m: Material, objects_folder: Path) -> FrameModel:
-        for i, v in enumerate(m.videos):
-            video_of.update({f.tobytes(): i for f in v.frames})
-        return calibrate(network, m, objects_folder)
-
-    def spy_observe(self: FrameModel, w: Windows) -> None:
-        kept.append(self)
-        fitted.setdefault(id(self), set()).update(video_of[f.numpy().tobytes()] for f in w.frames_NHWC)
-        observe(self, w)
-
-    def spy_look(self: ObjectFolds, p: Piece, thin: int) -> Looked:
-        done = look(self, p, thin)
-        kept.append(done)
-        video_of.update({id(x): p.video for x in done.looks})
-        return done
-
-    def spy_observe_objects(self: ObjectModel, looks: Looks) -> None:
-        kept.append(self)
-        fitted.setdefault(id(self), set()).add(video_of[id(looks)])
-        observe_objects(self, looks)
-
-    def spy_threshold(m: Material, tested: Any, score: Any) -> Threshold:
-        tests.extend(tested)
-        return threshold_of(m, tested, score)
-
-    monkeypatch.setattr(levels, "calibrate_both", spy_calibrate)
-    monkeypatch.setattr(FrameModel, "observe", spy_observe)
-    monkeypatch.setattr(ObjectFolds, "_look", spy_look)
-    monkeypatch.setattr(ObjectModel, "observe", spy_observe_objects)
-    monkeypatch.setattr(both_levels, "threshold_of", spy_threshold)
     out = tmp_path / "m"
+    shutil.copytree(both / "objects", out / "objects")  # the object level is trained already
+    tests: list[tuple[tuple[FrameModel, ObjectModel], Piece]] = []
+
+    def noted(footage: NormalVideo, tested: Any, score: Any) -> Threshold:
+        tests.extend(tested)
+        return threshold_of(footage, tested, score)
+
+    monkeypatch.setattr(both_levels, "threshold_of", noted)
     normalcy.train(scene / "training", out, preset="tiny", level="both", sets=[*FEW, *RATES], device="cpu", resume=True)
     assert [p.video for _, p in tests] == [0, 1]
-    for (frame, objects), p in tests:
-        assert fitted[id(frame)] == fitted[id(objects)] == {1 - p.video}
+    for models, p in tests:
+        assert all({q.video for q in model.fitted_on} == {1 - p.video} for model in models)
     model = load_model(out)
     assert isinstance(model, BothModel) and model.threshold is not None
     assert model.threshold.normal_hours == pytest.approx(160 / 10 / 3600)

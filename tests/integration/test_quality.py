@@ -15,7 +15,7 @@ import pytest
 from alarms import lines
 from layouts import make_folder
 from normalcy.errors import ConfigError, DataError
-from normalcy.scoring.normal_video import Material
+from normalcy.scoring.normal_video import NormalVideo
 from quality import bench, cells, source
 from quality.bench import Order, Variant
 from quality.rows import Cell, Results, read
@@ -234,8 +234,8 @@ def test_what_cannot_be_is_left_out_with_the_reason(root: Path, tmp_path: Path) 
 def test_calibration_that_fails_does_not_cost_the_training(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from normalcy.training import level
 
-    def breaks(self: object, network: object, m: Material) -> object:
-        m.tell("density", 0, 1)
+    def breaks(self: object, network: object, m: NormalVideo) -> object:
+        m.report("density", 0, 1)
         raise DataError("calibration is broken")
 
     with monkeypatch.context() as patch:

@@ -145,7 +145,7 @@ def test_sweeping_spares_what_is_at_work(tmp_path: Path) -> None:
 
 
 def test_no_other_module_writes_under_a_final_name() -> None:
-    """Whoever writes goes through normalcy.files: a module that makes temporary names or renames by itself is a second way."""
+    """Whoever writes goes through normalcy.files: a module that makes temporary files or renames by itself is a second way."""
     source = Path(normalcy.__file__).parent
     strays = []
     for path in source.rglob("*.py"):
@@ -154,7 +154,7 @@ def test_no_other_module_writes_under_a_final_name() -> None:
         names |= {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module}
         calls = [n.func for n in ast.walk(tree) if isinstance(n, ast.Call)]
         own = {f.attr for f in calls if isinstance(f, ast.Attribute)} & {"rename", "renames", "mkdtemp", "write_text"}
-        strays += [f"{path.relative_to(source)}: {n}" for n in sorted((names & {"tempfile", "secrets"}) | own)]
+        strays += [f"{path.relative_to(source)}: {n}" for n in sorted((names & {"tempfile"}) | own)]
     assert [s for s in strays if not s.startswith(("files.py:", "video/cache.py: write_text"))] == []
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from normalcy.api.score import load, score
 from normalcy.data import catalogue
-from normalcy.data.base import Dataset, TestVideo, some
+from normalcy.data.base import Dataset, TestVideo, abbreviate
 from normalcy.errors import DataError
 from normalcy.evaluation.baseline_cache import raw_motion
 from normalcy.evaluation.baselines import BY_ROW, INTERPOLATION_BY_ROW, Scores, post_processed
@@ -126,9 +126,9 @@ def run_benchmark(
     places = any(v.masks or v.tracks for v in data.test)
     scored = score(refs, trained, out, maps=places, force=force, config=config, sets=sets, progress=progress)
     if scored.failed:
-        reasons = "; ".join(scored.failed.values())
+        names, reasons = abbreviate(scored.failed), "; ".join(scored.failed.values())
         raise DataError(
-            f"{len(scored.failed)} of {len(refs)} test videos could not be scored ({some(scored.failed)}), and without them no "
+            f"{len(scored.failed)} of {len(refs)} test videos could not be scored ({names}), and without them no "
             f"result of {data.name} is comparable; the others are finished in {out}. {reasons}"
         )
     by_name = {v.name: v for v in scored.videos}

@@ -21,7 +21,7 @@ from normalcy.results.record import Record
 from normalcy.types import Progress
 from normalcy.versions import version
 from normalcy.video.reader import count_frames, probe
-from normalcy.video.source import Sources, VideoRef, find
+from normalcy.video.source import Sources, VideoRef, find_videos
 
 REPORT_EVERY = 8
 _COUNTS = ("frames", "boxes", "tracks", "empty", "seconds")
@@ -67,13 +67,14 @@ def detect(
         "objects.boxes": None if boxes is None else str(boxes),
     }
     cfg = load_config("cpu", config, sets, flags).objects
-    refs, failed = find(sources)
+    refs, failed = find_videos(sources)
     single = len(refs) + len(failed) == 1
     folder = Path(out)
     _may_write(folder, refs, force)
     cfg = concrete(cfg)
     if detector_kind(cfg.detector).weights:  # here and not in the detector, so that a download can be watched
         find_weights(cfg.weights, None if progress is None else lambda n, of: progress(f"fetch {cfg.weights}", n, of, {}))
+    cfg = concrete(cfg, refs, None if progress is None else lambda n, of: progress("look at sizes", n, of, {}))
     finder = build_detector(cfg)
     videos: list[DetectedVideo] = []
     for ref in refs:
@@ -122,7 +123,7 @@ def _detect_one(
         shown = folder / film if overlay else None
         return DetectedVideo(ref.name, folder / table, shown, **{k: counts[k] for k in _COUNTS}, skipped=skipped)
 
-    def tell(stage: str, done: int, total: int | None) -> None:
+    def report(stage: str, done: int, total: int | None) -> None:
         if progress is not None and (done % REPORT_EVERY == 0 or done == total):
             progress(f"{stage} {ref.name}", done, total, {})
 
@@ -133,11 +134,11 @@ def _detect_one(
     def count(done: int, total: int | None) -> None:
         nonlocal frames
         frames = done
-        tell("detect", done, total)
+        report("detect", done, total)
 
     sampled = boxes_of(ref, finder, progress=count, every=every)
     frames = frames or count_frames(ref)  # the boxes were in the cache
-    tell("detect", frames, frames)
+    report("detect", frames, frames)
     seconds = time.perf_counter() - started
     ids_sampled, tracks = track(sampled, info.fps / every)
     boxes, ids = filled(sampled, ids_sampled, every, frames)
@@ -155,6 +156,6 @@ def _detect_one(
         except OSError as e:
             raise OutputError(f"{folder / table}: cannot be written: {e.strerror or e}") from e
         if overlay:
-            write_overlay(files.path / film, ref, boxes, ids, lambda n: tell("overlay", n, len(boxes)))
+            write_overlay(files.path / film, ref, boxes, ids, lambda n: report("overlay", n, len(boxes)))
         record.publish(files, counts, [table, film], force=force)
     return result(counts, skipped=False)

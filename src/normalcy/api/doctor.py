@@ -77,10 +77,10 @@ def examine(only: Sequence[str] = ()) -> Report:
         **{f"extra {name}": lambda name=name: _extra(name) for name in EXTRAS},  # type: ignore[misc]
         **{f"weights {name}": lambda name=name: _weights(name) for name in KNOWN},  # type: ignore[misc]
     }
-    return Report([_look(name, probe) for name, probe in probes.items() if not only or name in only])
+    return Report([_run(name, probe) for name, probe in probes.items() if not only or name in only])
 
 
-def _look(name: str, probe: Callable[[], Check]) -> Check:
+def _run(name: str, probe: Callable[[], Check]) -> Check:
     try:
         return probe()
     except Exception as e:  # whatever a broken library raises on import is what the user has to read
@@ -93,19 +93,19 @@ def _normalcy() -> Check:
 
 
 def _python() -> Check:
-    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.executable}"
-    return Check("python", found)
+    text = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.executable}"
+    return Check("python", text)
 
 
 def _cores() -> Check:
     cores = usable_cores()
-    found = f"{cores} usable of {os.cpu_count()}"
+    text = f"{cores} usable of {os.cpu_count()}"
     if hasattr(os, "getloadavg"):
         load = os.getloadavg()[0]
-        found += f", load {load:.1f}"
+        text += f", load {load:.1f}"
         if load > 1.5 * cores:
-            return Check("cores", found, None, "the machine is busy: training and scoring will be slower than they could be")
-    return Check("cores", found)
+            return Check("cores", text, None, "the machine is busy: training and scoring will be slower than they could be")
+    return Check("cores", text)
 
 
 def _torch() -> Check:
@@ -146,10 +146,10 @@ def _cache() -> Check:
     except OSError as e:
         return Check("cache", f"{root}: cannot be written: {e.strerror or e}", False, f"set {ENV_ROOT} to a folder of yours")
     free = shutil.disk_usage(there).free
-    found = f"{root}: {cache_size() / 2**20:.0f} MiB used, {free / 2**30:.1f} GiB free"
+    text = f"{root}: {cache_size() / 2**20:.0f} MiB used, {free / 2**30:.1f} GiB free"
     if free < LOW_SPACE:
-        return Check("cache", found, None, f"free some space, or set {ENV_ROOT} to a folder on a larger disk")
-    return Check("cache", found)
+        return Check("cache", text, None, f"free some space, or set {ENV_ROOT} to a folder on a larger disk")
+    return Check("cache", text)
 
 
 def _speed() -> Check:
@@ -170,10 +170,10 @@ def _speed() -> Check:
             rates[threads] = len(x_BCTHW) / _fastest(lambda: encoder(x_BCTHW))
     finally:
         torch.set_num_threads(before)
-    found = ", ".join(f"{rate:.0f} clips/s with {n} thread{'s' if n > 1 else ''}" for n, rate in rates.items())
+    text = ", ".join(f"{rate:.0f} clips/s with {n} thread{'s' if n > 1 else ''}" for n, rate in rates.items())
     if rates[before] < rates[1]:
-        return Check("speed", found, None, "one thread is faster here: set train.threads=1, or OMP_NUM_THREADS=1 for scoring")
-    return Check("speed", found)
+        return Check("speed", text, None, "one thread is faster here: set train.threads=1, or OMP_NUM_THREADS=1 for scoring")
+    return Check("speed", text)
 
 
 def _fastest(work: Callable[[], object]) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from normalcy.config import OBJECT_TASKS, Config
+from normalcy.detection.choice import concrete
 from normalcy.errors import UsageError
 from normalcy.nn.bundle import CONFIG, load_bundle
 from normalcy.objects.both_levels import BothModel, calibrate_both
@@ -38,6 +39,8 @@ def train_level(
     """normalcy.training.run.fit at the level of the configuration. Raises what it raises."""
     if cfg.level == "frame":
         return fit(refs, out, cfg, device, resume, force, progress)
+    looking = None if progress is None else lambda n, of: progress("look at sizes", n, of, {})
+    cfg = cfg.model_copy(update={"objects": concrete(cfg.objects, refs, looking)})
     if cfg.level == "object":
         return fit(refs, out, cfg, device, resume, force, progress, ObjectLevel())
     if (out / CONFIG).exists() and not force:

@@ -18,7 +18,7 @@ from normalcy.results.scored import ScoredVideo, ScoreResult
 from normalcy.scoring.model import Model
 from normalcy.scoring.settings import alarm, with_settings
 from normalcy.types import Progress
-from normalcy.video.source import Sources, find
+from normalcy.video.source import Sources, find_videos
 
 
 def load(model_dir: str | Path, device: str = "auto") -> Model:
@@ -70,21 +70,21 @@ def score(
         SourceError, VideoError: the only video there is cannot be used. ModelError: no such model. OutputError: ``out``
         cannot be written; what was finished before is intact. ConfigError: a setting that only training can change.
     """
-    trained = load(model, device) if isinstance(model, str | Path) else model
-    used = with_settings(trained, config, sets)
-    threshold = alarm(trained.cfg, used)
-    refs, failed = find(sources)
+    as_trained = load(model, device) if isinstance(model, str | Path) else model
+    with_sets = with_settings(as_trained, config, sets)
+    threshold = alarm(as_trained.cfg, with_sets)
+    refs, failed = find_videos(sources)
     single = len(refs) + len(failed) == 1
     out = Path(out)
     _check_writable(out)
-    wanted, products = key(used), products_for(used.cfg.level, maps=maps, overlay=overlay)
-    force = force or not used.hash  # a model that was never in a folder cannot be recognised again
+    wanted, products = key(with_sets), products_for(with_sets.cfg.level, maps=maps, overlay=overlay)
+    force = force or not with_sets.hash  # a model that was never in a folder cannot be recognised again
     videos: list[ScoredVideo] = []
     for ref in refs:
         try:
             record = Record(out / ref.name / RECORD, ref, wanted)
             done = None if force else finished_video(record, [p.name for p in products])
-            videos.append(done or score_video(Job(ref, used, threshold, record, products, force, progress)))
+            videos.append(done or score_video(Job(ref, with_sets, threshold, record, products, force, progress)))
         except SourceError as e:
             if single:
                 raise

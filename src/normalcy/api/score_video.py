@@ -45,7 +45,7 @@ class Job:
     force: bool
     progress: Progress | None
 
-    def tell(self, stage: str, done: int, total: int | None) -> None:
+    def report(self, stage: str, done: int, total: int | None) -> None:
         """Report progress."""
         if self.progress is not None:
             self.progress(f"{stage} {self.ref.name}", done, total, {})
@@ -79,7 +79,7 @@ def score_video(job: Job) -> ScoredVideo:
     """
     folder = job.record.path.parent
     with Staging(folder) as files:
-        context = Context(job.ref, probe(job.ref), job.model, job.alarm, files, job.tell)
+        context = Context(job.ref, probe(job.ref), job.model, job.alarm, files, job.report)
         made = list(dict.fromkeys(q for p in job.products for q in (*p.needs, p)))
         with _writing(job):
             products = [p(context) for p in made]
@@ -104,7 +104,7 @@ def _score(job: Job, context: Context, products: Sequence[Product]) -> tuple[Ser
     """The pass over the frames."""
     cfg, info, series = job.model.cfg, context.info, Series(job.model.names)
     if cfg.level != "frame":
-        job.tell("detect", 0, info.frames)
+        job.report("detect", 0, info.frames)
     maps = any(p.reads_maps for p in products) or job.alarm.value is not None
     scorer = job.model.scorer(info, maps, job.ref)
     stream = Stream(scorer, job.alarm, cfg.alarm, (info.width, info.height))
@@ -122,9 +122,9 @@ def _score(job: Job, context: Context, products: Sequence[Product]) -> tuple[Ser
         for frame in frames:
             take(stream.push(frame))
             if (frame.index + 1) % REPORT_EVERY == 0:
-                job.tell("score", frame.index + 1, info.frames)
+                job.report("score", frame.index + 1, info.frames)
         take(stream.finish())
-    job.tell("score", len(series.score), len(series.score))
+    job.report("score", len(series.score), len(series.score))
     return series, frames
 
 

@@ -12,7 +12,7 @@ from normalcy.errors import ConfigError, WeightsError
 from normalcy.presets import load_config
 from normalcy.training.run import TrainResult
 from normalcy.types import Progress
-from normalcy.video.source import Sources, expand_all, listed
+from normalcy.video.source import Sources, as_list, expand_all
 
 
 def train(
@@ -33,10 +33,23 @@ def train(
 ) -> TrainResult:
     """Learn what is normal from videos in which nothing else happens, and write a model folder.
 
-    sources: normal video. out: the model folder. preset: tiny, cpu or paper. config: YAML or JSON file. sets: ``key=value``
-    settings. level: what is looked at, frame, object or both. weights: Kinetics-400 weights for the encoder ``i3d``. resume: go
-    on from the last checkpoint in ``out``. force: replace a model that is there. seed: of everything random. device: auto, cpu
-    or cuda. flags: dotted settings that win over all others.
+    Args:
+        sources: normal video, one or several of: a video file, a folder of videos or of frames, a glob, ``@list.txt``.
+        out: the model folder.
+        preset: the settings to start from: tiny, cpu or paper.
+        config: YAML or JSON file with settings.
+        sets: ``key=value`` settings.
+        level: what is looked at: frame, object or both; None for the setting ``level``.
+        weights: Kinetics-400 weights for the encoder ``i3d``.
+        resume: go on from the last checkpoint in ``out``.
+        force: replace a model that is there.
+        seed: of everything random; None for the setting ``seed``.
+        device: auto, cpu or cuda.
+        flags: dotted settings that win over all others.
+        progress: called with (stage, done, total or None, figures).
+
+    Returns:
+        The folder, figures, the threshold in words, and videos that could not be read.
 
     Raises:
         SourceError, VideoError: nothing to train on. ConfigError, UsageError: the call is wrong, or would overwrite a model.
@@ -51,7 +64,7 @@ def train(
         chosen["seed"] = seed
     cfg = load_config(preset, config, sets, chosen)
     _check_weights(cfg)
-    return train_level(expand_all(listed(sources)), Path(out), cfg, device, resume, force, progress)
+    return train_level(expand_all(as_list(sources)), Path(out), cfg, device, resume, force, progress)
 
 
 def _check_weights(cfg: Config) -> None:

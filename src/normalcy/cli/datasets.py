@@ -19,8 +19,8 @@ def datasets_list(as_json: Json = False) -> None:
     """Every benchmark: official counts, label sets, where it is to be had and under which terms."""
     from normalcy.api.datasets import list_datasets
 
-    found = list_datasets()
-    show.out(show.as_json(found) if as_json else "\n\n".join(_entry(e) for e in found))
+    entries = list_datasets()
+    show.out(show.as_json(entries) if as_json else "\n\n".join(_entry(e) for e in entries))
 
 
 def _entry(e: dict[str, Any]) -> str:
@@ -57,10 +57,10 @@ def datasets_check(
 
     with exits.interruptible("Nothing was changed"), shown() as progress:
 
-        def tell(done: int, total: int, video: str) -> None:
+        def show_progress(done: int, total: int, video: str) -> None:
             progress("check", done, total, {})
 
-        report = check_dataset(name, root, labels=labels, masks=masks, progress=tell)
+        report = check_dataset(name, root, labels=labels, masks=masks, progress=show_progress)
     show.out(show.as_json(report.to_dict()) if as_json else "\n".join(report.lines()))
     if not report.ok:
         raise typer.Exit(exits.FAILED)

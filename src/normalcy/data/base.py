@@ -161,19 +161,21 @@ def find_gaps(
         gaps += [Gap("test", f"test videos ({test_at})"), Gap("labels", f"test labels ({labels_at})")]
     absent = [v.name for v in train if not v.present]
     if absent:
-        gaps.append(Gap("train", f"footage of {len(absent)} of {len(train)} training videos: {some(absent)} ({train_at})"))
+        gaps.append(
+            Gap("train", f"footage of {len(absent)} of {len(train)} training videos: {abbreviate(absent)} ({train_at})")
+        )
     absent = [v.name for v in test if not v.present]
     if absent:
-        gaps.append(Gap("test", f"footage of {len(absent)} of {len(test)} test videos: {some(absent)} ({test_at})"))
+        gaps.append(Gap("test", f"footage of {len(absent)} of {len(test)} test videos: {abbreviate(absent)} ({test_at})"))
     bare = [v.name for v in test if not v.labelled]
     if bare:
-        gaps.append(Gap("labels", f"labels of {len(bare)} of {len(test)} test videos: {some(bare)} ({labels_at})"))
+        gaps.append(Gap("labels", f"labels of {len(bare)} of {len(test)} test videos: {abbreviate(bare)} ({labels_at})"))
     if not any(v.masks for v in test):
         gaps.append(Gap("masks", f"pixel masks ({masks_at})"))
     return tuple(gaps)
 
 
-def some(names: Iterable[str], limit: int = 6) -> str:
+def abbreviate(names: Iterable[str], limit: int = 6) -> str:
     """A readable list of names, cut after ``limit``."""
     items = list(names)
     return ", ".join(items[:limit]) + (f" and {len(items) - limit} more" if len(items) > limit else "")

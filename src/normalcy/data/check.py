@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from normalcy.data.base import Dataset, Labels, TestVideo, frame_count, some
+from normalcy.data.base import Dataset, Labels, TestVideo, abbreviate, frame_count
 from normalcy.data.catalogue import Entry, entry
 from normalcy.data.files import difference
 from normalcy.errors import DataError, SourceError
@@ -92,9 +92,9 @@ class CheckReport:
             official = "" if c.official is None else f" (official {c.official}{'' if c.found == c.official else ', differs'})"
             out.append(f"{c.what}: {c.found}{official}")
         if self.all_normal:
-            out.append(f"no abnormal frame, so no AUC of their own ({len(self.all_normal)}): {some(self.all_normal)}")
+            out.append(f"no abnormal frame, so no AUC of their own ({len(self.all_normal)}): {abbreviate(self.all_normal)}")
         if self.all_abnormal:
-            out.append(f"no normal frame, so no AUC of their own ({len(self.all_abnormal)}): {some(self.all_abnormal)}")
+            out.append(f"no normal frame, so no AUC of their own ({len(self.all_abnormal)}): {abbreviate(self.all_abnormal)}")
         out += [f"{f.level}: {f.text}" for f in self.findings]
         out += [f"obtain: {self.where}", f"terms: {self.terms}"] + ([f"cite: {self.cite}"] if self.cite else [])
         return [*out, f"result: {self._verdict()}"]

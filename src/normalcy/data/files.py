@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normalcy.data import arrays, layout
-from normalcy.data.base import Labels, Masks, some
+from normalcy.data.base import Labels, Masks, abbreviate
 from normalcy.errors import DataError
 from normalcy.video.source import natural_key
 
@@ -77,13 +77,13 @@ def match_names(scores: Mapping[str, object], labels: Mapping[str, object], scor
             raise DataError(f"{label_dir}: {name} could be any of {', '.join(candidates)} in {score_dir}; rename them")
         if not candidates:
             file = _file(label_files, label_dir, name)
-            raise DataError(f"{file} has no scores: nothing named {name} in {score_dir}, which has {some(scores)}")
+            raise DataError(f"{file} has no scores: nothing named {name} in {score_dir}, which has {abbreviate(scores)}")
         partner[name] = candidates[0]
     for name in scores:
         users = [label for label, other in partner.items() if other == name]
         if not users:
             file = _file(score_files, score_dir, name)
-            raise DataError(f"{file} has no labels: nothing named {name} in {label_dir}, which has {some(labels)}")
+            raise DataError(f"{file} has no labels: nothing named {name} in {label_dir}, which has {abbreviate(labels)}")
         if len(users) > 1:
             raise DataError(f"{label_dir}: {' and '.join(users)} both fit {name} in {score_dir}; rename them")
     return partner

@@ -26,7 +26,7 @@ class Boxes:
     score_N: Floats
     """(N,) 0..1, how sure the detector is."""
     label_N: Ints
-    """(N,) COCO-80 class, -1 where the detector knows none."""
+    """(N,) COCO-80 class, from 80 on one of the model's own, -1 where the detector knows none."""
     probs_NK: Floats | None = None
     """(N, K) class probabilities, None where the detector gives none; a row of zeros where it gives none for one box."""
     features_ND: NDArray[np.float16] | None = None

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 
 from normalcy.config import ObjectsConfig
-from normalcy.detection.base import Detector, build_detector
+from normalcy.detection.base import Detector, build_detector, detector_kind
 from normalcy.detection.weights import DETECTOR, locate, missing
+from normalcy.video.source import VideoRef
+
+Progress = Callable[[int, int], None]
 
 WITHOUT = "objects are found by their motion alone: what stands still has no box, and people side by side share one"
 
@@ -29,19 +33,26 @@ class AutoDetector:
         return build_detector(concrete(cfg), features)
 
 
-def concrete(cfg: ObjectsConfig) -> ObjectsConfig:
-    """The settings with ``auto`` replaced by what this machine has: ``both`` with its weights by name, else ``motion``.
+def concrete(cfg: ObjectsConfig, videos: Sequence[VideoRef] = (), progress: Progress | None = None) -> ObjectsConfig:
+    """The settings with nothing left open, as they should be stored with a model.
 
-    Weights that are named are fetched or an error; where none are named and none are found, or onnxruntime is missing, a
-    NoDetectorWarning says in one line what is lacking, what that costs and how to get it.
+    ``auto`` becomes what this machine has: ``both`` with its weights by name, else ``motion``. Weights that are named are
+    fetched or an error; where none are named and none are found, or onnxruntime is missing, a NoDetectorWarning says in one
+    line what is lacking, what that costs and how to get it. A short side that is not set is chosen from ``videos``, if there
+    are any (see normalcy.detection.enlargement).
     """
-    if cfg.detector != "auto":
-        return cfg
-    lacking = _lacking(cfg)
-    if lacking is None:
-        return cfg.model_copy(update={"detector": "both", "weights": cfg.weights or DETECTOR})
-    warnings.warn(f"{WITHOUT}; {lacking}", NoDetectorWarning, stacklevel=2)
-    return cfg.model_copy(update={"detector": "motion"})
+    if cfg.detector == "auto":
+        lacking = _lacking(cfg)
+        if lacking is None:
+            cfg = cfg.model_copy(update={"detector": "both", "weights": cfg.weights or DETECTOR})
+        else:
+            warnings.warn(f"{WITHOUT}; {lacking}", NoDetectorWarning, stacklevel=2)
+            cfg = cfg.model_copy(update={"detector": "motion"})
+    if detector_kind(cfg.detector).weights and cfg.short_side is None and videos:
+        from normalcy.detection.enlargement import choose_short_side
+
+        cfg = cfg.model_copy(update={"short_side": choose_short_side(cfg, videos, progress)})
+    return cfg
 
 
 def _lacking(cfg: ObjectsConfig) -> str | None:

@@ -2,15 +2,13 @@
 
 The map is the one at stride 8 at the end of the backbone's third stage (64 channels in YOLOX-nano): fine enough for people 60
 pixels high, and general enough to tell kinds of things apart without any training. A box is described by the mean of the map
-over each cell of a 2x2 grid, scaled to unit length.
+over each cell of a 2x2 grid, scaled to unit length. See normalcy.detection.adapted for how the map is got out of a model.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,68 +16,8 @@ from numpy.typing import NDArray
 STRIDE = 8
 GRID = 2
 """Cells each way that a box is divided into."""
-_PROBE = (320, 256)
-"""Height and width of the input that strides are worked out for: their ratio tells a map from its transpose."""
 
 Floats = NDArray[np.float32]
-
-
-class Extended(NamedTuple):
-    """A model with its feature map among its outputs."""
-
-    model: bytes
-    output: str
-    """Name of the feature map's output."""
-
-
-def with_feature_map(path: Path) -> Extended | None:
-    """An ONNX model with its feature map as a further output. None where it has none.
-
-    Found by its place in the network, not by name: the last map at STRIDE before the first at twice that. Needs the package
-    onnx; None without it.
-    """
-    try:
-        import onnx
-    except ImportError:
-        return None
-    try:
-        model = onnx.load(str(path))
-        name = _map_of(model)
-    except Exception:  # onnx's errors have no common class; whether the file is a model at all is onnxruntime's to say
-        return None
-    if name is None:
-        return None
-    if name not in [o.name for o in model.graph.output]:
-        model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
-    return Extended(model.SerializeToString(), name)
-
-
-def _map_of(model: Any) -> str | None:
-    """Name of the tensor at STRIDE that the network first shrinks further."""
-    import onnx
-
-    probe = onnx.ModelProto()
-    probe.CopyFrom(model)
-    if len(probe.graph.input) == 0:
-        return None
-    del probe.graph.value_info[:]
-    for out in probe.graph.output:  # stated for another size, perhaps
-        out.type.tensor_type.ClearField("shape")
-    sides = probe.graph.input[0].type.tensor_type.shape.dim
-    if len(sides) != 4:
-        return None
-    sides[2].dim_value, sides[3].dim_value = _PROBE
-    inferred = onnx.shape_inference.infer_shapes(probe).graph
-    known = (*inferred.value_info, *inferred.output)
-    shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in known}
-
-    def at(name: str, stride: int) -> bool:
-        return shapes.get(name, [])[2:] == [_PROBE[0] // stride, _PROBE[1] // stride]
-
-    for node in inferred.node:
-        if any(at(out, 2 * STRIDE) for out in node.output):
-            return next((i for i in node.input if at(i, STRIDE)), None)
-    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normalcy.config import ObjectsConfig
+from normalcy.detection.adapted import adapted
 from normalcy.detection.boxes import Boxes, joined, nms
-from normalcy.detection.feature_map import FeatureMap, with_feature_map
+from normalcy.detection.classes import CLASSES
+from normalcy.detection.feature_map import FeatureMap
 from normalcy.detection.weights import find_weights
 from normalcy.errors import UsageError, WeightsError
 
@@ -21,6 +23,8 @@ PAD = 114
 """Grey that the picture is set on, as in YOLOX's training."""
 STRIDES = ((8, 16, 32), (8, 16, 32, 64))
 MULTIPLE = 32
+SHORT_SIDE = 480
+"""Where none is set or chosen."""
 OVERLAP = 0.2
 """Share of a tile that its neighbour shows too."""
 _LARGEST_LOG = 16.0
@@ -77,15 +81,19 @@ def decode(output_NC: Floats, width: int, height: int, strides: tuple[int, ...])
 
 
 def boxes_from(decoded_NC: Floats, min_score: float) -> Boxes:
-    """All boxes with objectness x best class of at least min_score, nothing suppressed. probs_NK: class scores, each 0..1."""
+    """All boxes with objectness x best class of at least min_score, nothing suppressed. probs_NK: class scores, each 0..1.
+
+    Classes of a model that has not COCO's 80 count from 80 on: no name of COCO is theirs.
+    """
     best = decoded_NC[:, 5:].argmax(axis=1)
+    foreign = 0 if decoded_NC.shape[1] - 5 == len(CLASSES) else len(CLASSES)
     score = decoded_NC[:, 4] * decoded_NC[np.arange(len(best)), 5 + best]
     xyxy = decoded_NC[:, :4]
     keep = (score >= min_score) & np.isfinite(xyxy).all(axis=1) & (xyxy[:, 2:] > xyxy[:, :2]).all(axis=1)
     return Boxes(
         xyxy[keep],
         np.clip(score[keep], 0, 1).astype(np.float32),
-        best[keep].astype(np.int64),
+        best[keep].astype(np.int64) + foreign,
         np.clip(decoded_NC[keep, 5:], 0, 1).astype(np.float32),
     )
 
@@ -111,15 +119,15 @@ class YoloxDetector:
         self._cfg = cfg
         self._path = find_weights(cfg.weights)
         self._digest = _sha256(self._path)
+        self._side = cfg.short_side or SHORT_SIDE
         self._session = _open(self._path, None, cfg.threads)
         self._input, self._fixed = self._size()
         self._outputs = [self._session.get_outputs()[0].name]
         self._map: FeatureMap | None = None
-        if features and (extended := with_feature_map(self._path)) is not None:
-            self._session = _open(self._path, extended.model, cfg.threads)
-            self._outputs.append(extended.output)
-        self._decoded = False
         self._decoded = self._try_out()
+        self._freed = self._fixed is not None and self._use(features, any_size=True) and self._free()
+        if not self._freed and (features or self._fixed is not None):
+            self._use(features, any_size=False)
 
     @property
     def has_features(self) -> bool:
@@ -130,8 +138,8 @@ class YoloxDetector:
     def key(self) -> str:
         """Digest of the weights, and the settings that decide the boxes."""
         c = self._cfg
-        described = " features" if self.has_features else ""
-        return f"onnx {self._digest} score {c.min_score} nms {c.nms} side {c.short_side} tiles {c.tiles}{described}"
+        more = (" freed" if self._freed else "") + (" features" if self.has_features else "")
+        return f"onnx {self._digest} score {c.min_score} nms {c.nms} side {self._side} tiles {c.tiles}{more}"
 
     def reset(self, video: str = "", fps: float = 25.0, every: int = 1) -> None:
         """Nothing is remembered from frame to frame."""
@@ -160,7 +168,7 @@ class YoloxDetector:
             width, height = self._fixed
             boxed = letterbox(image, width, height)
         else:
-            r = self._cfg.short_side / min(w, h)
+            r = self._side / min(w, h)
             width, height = (-(-round(side * r) // MULTIPLE) * MULTIPLE for side in (w, h))
             boxed = letterbox(image, width, height, r)
         found = boxes_from(self._run(boxed), self._cfg.min_score)
@@ -195,6 +203,29 @@ class YoloxDetector:
         if shape[2] % MULTIPLE or shape[3] % MULTIPLE:
             raise self._strange(f"its input of {shape[3]}x{shape[2]} is not a multiple of {MULTIPLE}")
         return inputs[0].name, (shape[3], shape[2])
+
+    def _use(self, features: bool, any_size: bool) -> bool:
+        """Go on with the model changed in memory. False where it cannot be changed."""
+        model = adapted(self._path, features, any_size)
+        if model is None:
+            return False
+        try:
+            self._session = _open(self._path, model.model, self._cfg.threads)
+        except WeightsError:  # a network that is bound to its size by more than its input
+            return False
+        self._outputs[1:] = [] if model.feature_map is None else [model.feature_map]
+        return True
+
+    def _free(self) -> bool:
+        """Whether a model made for one size takes another too; then it is no longer taken for fixed."""
+        assert self._fixed is not None
+        width, height = (side + MULTIPLE for side in self._fixed)
+        try:
+            self._run(Letterbox(np.full((3, height, width), PAD, np.float32), 1.0))
+        except WeightsError:
+            return False
+        self._fixed = None
+        return True
 
     def _try_out(self) -> bool:
         """Run it once on grey. Whether its boxes come in pixels already; raises WeightsError where it is not YOLOX."""

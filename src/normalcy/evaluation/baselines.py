@@ -20,7 +20,7 @@ from normalcy.metrics.table import ResultRow, frame_row
 from normalcy.scoring.smooth import smooth
 from normalcy.types import Progress
 from normalcy.video.reader import probe
-from normalcy.video.source import Sources, expand_all, listed
+from normalcy.video.source import Sources, as_list, expand_all
 
 Scores = dict[str, NDArray[np.float64]]
 """Video name -> (N,) scores, higher = more abnormal."""
@@ -56,9 +56,9 @@ def motion_scores(
     smoothing, sigma_s: as ``scoring.smoothing`` and ``scoring.sigma_s`` (seconds). Returns method -> video -> (N,) scores.
     Raises SourceError or VideoError for a video that cannot be read.
     """
-    rows = fit_rows(expand_all(listed(train_sources)))
+    rows = fit_rows(expand_all(as_list(train_sources)))
     found: dict[str, Scores] = {method: {} for method in PICTURE}
-    refs = expand_all(listed(test_sources))
+    refs = expand_all(as_list(test_sources))
     for i, ref in enumerate(refs):
         sigma = sigma_s * probe(ref).fps
         for method, values in zip(PICTURE, change_scores(ref, rows), strict=True):

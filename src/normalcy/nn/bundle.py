@@ -8,7 +8,6 @@ video (arrays and single values), ``config.json`` format, version, configuration
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from normalcy.errors import ConfigError, ModelError
 from normalcy.files import write_files
 from normalcy.nn.build import Network, build_network, channels_last
 from normalcy.presets import stored_config
+from normalcy.versions import version
 
 FORMAT = 3
 CLASS = "normalcy-model"
@@ -76,13 +76,6 @@ def _json(value: Any, what: str) -> bytes:
         raise ValueError(f"{what}: a value is not a finite number: {e}") from e
 
 
-def _version() -> str:
-    try:
-        return importlib.metadata.version("normalcy")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
-
-
 def save_bundle(
     folder: str | Path,
     network: Network,
@@ -108,7 +101,7 @@ def save_bundle(
     head = {
         "class": CLASS,
         "format_version": FORMAT,
-        "normalcy_version": _version(),
+        "normalcy_version": version(),
         "sha256": {name: _digest(data) for name, data in files.items()},
         "extra": dict(extra or {}),
         "config": config.model_dump(mode="json"),
@@ -135,7 +128,7 @@ def load_bundle(folder: str | Path, device: str | torch.device = "cpu") -> Bundl
     try:
         config = stored_config(head["config"], str(folder / CONFIG))
     except ConfigError as e:
-        raise ModelError(f"{e}; written by Normalcy {head.get('normalcy_version', 'unknown')}, this is {_version()}") from e
+        raise ModelError(f"{e}; written by Normalcy {head.get('normalcy_version', 'unknown')}, this is {version()}") from e
     network = _network(config, _tensors(folder / MODEL, blobs[MODEL]), folder / MODEL)
     try:
         arrays = safetensors.numpy.load(blobs[ARRAYS])

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import cv2
 import numpy as np
@@ -18,12 +18,12 @@ from normalcy.nn.build import Network
 from normalcy.nn.bundle import load_bundle
 from normalcy.objects.folds import ObjectFolds
 from normalcy.objects.model import ObjectModel, region_size
-from normalcy.objects.training_boxes import Found
+from normalcy.objects.training_boxes import TrainingBoxes
 from normalcy.scoring.calibration import FrameFolds
 from normalcy.scoring.crossfit import ScoreOfFrames, cross_fit, plan_of, threshold_of
 from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.model import Model
-from normalcy.scoring.normal_video import Material
+from normalcy.scoring.normal_video import NormalVideo
 from normalcy.scoring.scorer import Scorer
 from normalcy.types import Frame, FrameScore, Piece, VideoInfo
 from normalcy.video.cache import open_cache
@@ -70,6 +70,10 @@ class BothModel(Model):
         of_objects = cfg.model_copy(update={"level": "object", "tasks": self.objects.cfg.tasks})
         return type(self)(self.frame.with_config(cfg), self.objects.with_config(of_objects))
 
+    def state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
+        """Of the frame level: the object level is a model folder of its own."""
+        return self.frame.state()
+
     def scorer(self, info: VideoInfo, maps: bool = False, ref: VideoRef | None = None) -> Scorer:
         return BothScorer(self.frame.scorer(info, maps), self.objects.scorer(info, maps, ref))
 
@@ -115,20 +119,20 @@ def joined(a: FrameScore, b: FrameScore) -> FrameScore:
     return replace(out, map=np.asarray((large + b.map) / 2, dtype=np.float32))
 
 
-def calibrate_both(network: Network, m: Material, objects_folder: Path) -> FrameModel:
+def calibrate_both(network: Network, footage: NormalVideo, objects_folder: Path) -> FrameModel:
     """The frame level, calibrated, with the threshold set on the scores of both levels.
 
     Both are cross-fitted in the same folds: a piece that is scored was in neither level's statistics.
-    objects_folder: of the trained object level. m: the frame level's.
+    objects_folder: of the trained object level. footage: the frame level's.
     """
-    plan, frames = plan_of(m), FrameFolds(network, m)
+    plan, frames = plan_of(footage), FrameFolds(network, footage)
     model, by_frames = cross_fit(plan, frames.fit)
     bundle = load_bundle(objects_folder, model.device)
     # Decoded when the object level was trained.
-    sizes = [region_size(v.info.width, v.info.height, bundle.config) for v in m.videos]
-    videos = [open_cache(ref, size) for ref, size in zip(m.refs, sizes, strict=True)]
-    of_objects = replace(m, videos=videos, cfg=bundle.config)
-    objects = ObjectFolds(bundle.network, of_objects, Found.of(replace(of_objects, progress=None)))
+    sizes = [region_size(v.info.width, v.info.height, bundle.config) for v in footage.videos]
+    videos = [open_cache(ref, size) for ref, size in zip(footage.refs, sizes, strict=True)]
+    of_objects = replace(footage, videos=videos, cfg=bundle.config)
+    objects = ObjectFolds(bundle.network, of_objects, TrainingBoxes.of(replace(of_objects, progress=None)))
     _, by_objects = cross_fit(plan, objects.fit)
     tested = [((a, b), p) for (a, p), (b, _) in zip(by_frames, by_objects, strict=True)]
 
@@ -136,5 +140,5 @@ def calibrate_both(network: Network, m: Material, objects_folder: Path) -> Frame
         (a, times), (b, _) = frames.score(models[0], p), objects.score(models[1], p)
         return mean(a, b), times
 
-    model.threshold = threshold_of(m, tested, score)
+    model.threshold = threshold_of(footage, tested, score)
     return model

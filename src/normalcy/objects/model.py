@@ -17,16 +17,17 @@ from normalcy.detection.base import Detector, Replay, build_detector
 from normalcy.detection.boxes import Boxes
 from normalcy.detection.cache import boxes_of
 from normalcy.detection.tracks import Tracker, along
-from normalcy.errors import ModelError, VideoError
+from normalcy.errors import VideoError
 from normalcy.nn.tasks import TASKS
 from normalcy.objects.flow import ObjectMotion, measure
 from normalcy.objects.readouts import FlowReadout, ObjectClips, ObjectReadout, TaskReadout, TubeDensity, Values, readout_names
 from normalcy.objects.sampler import teacher_of
-from normalcy.objects.statistics import ObjectNormal, Seen, fused, highest, settle
-from normalcy.objects.track_average import Memory
+from normalcy.objects.statistics import ObjectNormal, ObjectValues, calibrate_folds, fused, highest
+from normalcy.objects.track_average import TrackAverage
 from normalcy.objects.tubes import cut, cut_tracked
 from normalcy.scoring.fusion import PER_VIDEO, describe
 from normalcy.scoring.model import CalibratedModel
+from normalcy.scoring.scene import Arrays
 from normalcy.scoring.scorer import Scorer, Window, WindowScorer
 from normalcy.scoring.timeline import Anchor
 from normalcy.scoring.windows import Windows
@@ -37,8 +38,8 @@ BATCH = 256
 """Objects that go through the network at a time."""
 GRID = 4
 """Pixels of the frame that crops are cut from to one place of the painted map."""
-Looks = list[Any]
-"""What each readout goes by (ObjectReadout.look), of the objects of one batch."""
+Extracts = list[Any]
+"""What each readout goes by (ObjectReadout.extract), of the objects of one batch."""
 
 
 def region_size(width: int, height: int, cfg: Config) -> tuple[int, int]:
@@ -57,11 +58,10 @@ class Regions:
     motion: ObjectMotion | None
 
 
-class ObjectModel(CalibratedModel):
+class ObjectModel(CalibratedModel[ObjectNormal]):
     """Network and calibration of the object level. Everything that it needs is stored in the model folder."""
 
     readouts: Sequence[ObjectReadout]
-    normal: ObjectNormal | None = None
 
     def _build_readouts(self) -> list[ObjectReadout]:
         return [build_readout(n, self.cfg) for n in readout_names(self.cfg)]
@@ -136,60 +136,55 @@ class ObjectModel(CalibratedModel):
             yield self.clips(held, size)
 
     @torch.inference_mode()
-    def look(self, o: ObjectClips) -> Looks:
+    def extract(self, o: ObjectClips) -> Extracts:
         """What each readout goes by, of N >= 1 objects: the same for any model of this network."""
-        return [r.look(o) for r in self.readouts]
+        return [r.extract(o) for r in self.readouts]
 
     @torch.inference_mode()
-    def observe(self, looks: Looks) -> None:
+    def observe(self, x: Extracts) -> None:
         """Show the readouts normal objects."""
-        for r, look in zip(self.readouts, looks, strict=True):
-            r.observe(look)
+        for r, own in zip(self.readouts, x, strict=True):
+            r.observe(own)
 
     @torch.inference_mode()
-    def raw(self, looks: Looks) -> Values:
+    def raw(self, x: Extracts) -> Values:
         """(N, R) values before calibration, NaN where a readout has nothing to say."""
-        return np.stack([r.raw(look) for r, look in zip(self.readouts, looks, strict=True)], axis=1)
+        return np.stack([r.raw(own) for r, own in zip(self.readouts, x, strict=True)], axis=1)
 
-    def calibrate(self, seen: Sequence[Seen]) -> None:
+    def calibrate(self, values: Sequence[ObjectValues]) -> None:
         """Fit cells and values on normal objects that the readouts were not fitted on. Raises TrainingError without any."""
-        self.normal = settle([seen], self.readouts, self.cfg).whole
+        self.normal = calibrate_folds([values], self.readouts, self.cfg).whole
 
     def read(self, o: ObjectClips) -> Values:
         """(N, R) values in standard deviations of normal objects of their place and size.
 
         Raises ModelError for a model that was never calibrated.
         """
-        normal = self._calibrated()
+        normal = self.calibrated()
         if not len(o):
             return np.zeros((0, len(self.readouts)))
-        return normal.cells.z(self.raw(self.look(o)), o.xyxy_N4, o.size, [r.two_sided for r in self.readouts])
+        return normal.cells.z(self.raw(self.extract(o)), o.xyxy_N4, o.size, [r.two_sided for r in self.readouts])
 
     def frame_values(self, z_NR: Values) -> Values:
         """(R + 1,) of a frame with these objects: its highest one under each readout and, last, under their fusion, in standard
         deviations of normal frames. A frame without objects is typical of normal: zeros."""
-        normal = self._calibrated()
+        normal = self.calibrated()
         if not len(z_NR):
             return np.zeros(len(normal.centre_R))
         return np.asarray((highest(z_NR, self.voices) - normal.centre_R) / normal.scale_R)
 
     def object_values(self, z_NR: Values) -> Values:
         """(N,) score of each object: 1 is as high as the highest one of all but 1 % of normal frames."""
-        return np.asarray(fused(z_NR, self.voices) / self._calibrated().map_scale)
+        return np.asarray(fused(z_NR, self.voices) / self.calibrated().map_scale)
 
-    def _calibrated(self) -> ObjectNormal:
-        if self.normal is None:
-            raise ModelError("this model was not calibrated on normal objects; train it to the end")
-        return self.normal
-
-    def _normal_state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
-        arrays, scalars = self._calibrated().state()
-        return arrays, {**scalars, "readouts": self.names}
-
-    def _load_normal(self, arrays: Mapping[str, NDArray[np.float32]], scalars: Mapping[str, Any]) -> None:
+    def _normal_from(self, arrays: Arrays, scalars: Mapping[str, Any]) -> ObjectNormal:
         if list(scalars["readouts"]) != self.names:
             raise KeyError(f"the readouts {self.names}")
-        self.normal = ObjectNormal.from_state(arrays, scalars)
+        return ObjectNormal.from_state(arrays, scalars)
+
+    def state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
+        arrays, scalars = super().state()
+        return arrays, {**scalars, "readouts": self.names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +219,7 @@ class ObjectReader:
         self._detector.reset(info.name, info.fps)
         self._tracker = Tracker(fps, keep=False) if cfg.objects.tracked else None
         self._seconds = self._step / fps
-        self._memory = Memory(cfg.objects.memory_s, fps / (cfg.objects.stride * self._step))
+        self._average = TrackAverage(cfg.objects.memory_s, fps / (cfg.objects.stride * self._step))
         self._unread: list[tuple[int, Regions]] = []
         """(middle frame, its objects) of windows."""
 
@@ -261,7 +256,7 @@ class ObjectReader:
         ends = np.cumsum([len(r.boxes) for r in regions])[:-1]
         anchors = []
         for (frame, r), z in zip(self._unread, np.split(rows, ends), strict=True):
-            ids, z_NR = self._memory.push(r.boxes, z)
+            ids, z_NR = self._average.push(r.boxes, z)
             value_N = normal.object_values(z_NR)
             objects = self._scored(r.boxes, ids, z_NR, value_N)
             anchors.append(Anchor(frame, normal.frame_values(z_NR), self._painted(r.boxes, value_N), objects))

@@ -41,20 +41,20 @@ class ObjectClips:
 
 
 class ObjectReadout(Readout[Any]):
-    """One value per object, from what look() took of its tube.
+    """One value per object, from what extract() took of its tube.
 
-    look() does not depend on what was observed: objects are cut and put through the network once, and every readout of that
-    name can observe or judge the look.
+    extract() does not depend on what was observed: objects are cut and put through the network once, and every readout of that
+    name can observe or read the outcome.
     """
 
     two_sided = False
 
-    def look(self, o: ObjectClips) -> Any:
+    def extract(self, o: ObjectClips) -> Any:
         """What the readout goes by, of N >= 1 objects."""
         raise NotImplementedError
 
-    def raw(self, look: Any) -> Values:
-        """(N,) values before calibration; NaN for an object of which nothing can be said."""
+    def raw(self, x: Any) -> Values:
+        """(N,) values before calibration; NaN for an object of which nothing can be said. x: from extract()."""
         raise NotImplementedError
 
 
@@ -66,7 +66,7 @@ class TaskReadout(ObjectReadout):
     def __init__(self, task: Task) -> None:
         self.name, self.words, self.two_sided, self._task = task.name, task.words, task.two_sided, task
 
-    def look(self, o: ObjectClips) -> Values:
+    def extract(self, o: ObjectClips) -> Values:
         if self.name != "distillation":
             return self._task.score(o.clips).double().cpu().numpy()
         if o.teacher_NK is None:
@@ -75,8 +75,8 @@ class TaskReadout(ObjectReadout):
         value = self._task.score(o.clips, teacher).double().cpu().numpy()
         return np.where((o.teacher_NK > 0).any(axis=1), value, np.nan)
 
-    def raw(self, look: Values) -> Values:
-        return look
+    def raw(self, x: Values) -> Values:
+        return x
 
 
 class TubeDensity(ObjectReadout):
@@ -90,7 +90,7 @@ class TubeDensity(ObjectReadout):
         self._reservoir = ZoneReservoir(1, 1, seed)
         self._gaussian: PlaceGaussian | None = None
 
-    def look(self, o: ObjectClips) -> torch.Tensor:
+    def extract(self, o: ObjectClips) -> torch.Tensor:
         return o.clips.pooled.mean(dim=(2, 3), keepdim=True)
 
     def observe(self, x: torch.Tensor) -> None:
@@ -99,10 +99,10 @@ class TubeDensity(ObjectReadout):
     def fit(self) -> None:
         self._gaussian = PlaceGaussian.fit(self._reservoir.vectors(), 1, 1)
 
-    def raw(self, look: torch.Tensor) -> Values:
+    def raw(self, x: torch.Tensor) -> Values:
         if self._gaussian is None:
             raise ModelError("readout density was not fitted on normal video")
-        return self._gaussian.distance(look)[:, 0, 0].double().cpu().numpy()
+        return self._gaussian.distance(x)[:, 0, 0].double().cpu().numpy()
 
     def state(self) -> Arrays:
         return {} if self._gaussian is None else self._gaussian.state()
@@ -121,7 +121,7 @@ class FlowReadout(ObjectReadout):
     def __init__(self, seed: int) -> None:
         self._flow = ObjectFlow(seed=seed)
 
-    def look(self, o: ObjectClips) -> ObjectMotion:
+    def extract(self, o: ObjectClips) -> ObjectMotion:
         if o.motion is None:
             raise ValueError("the tubes were cut without measuring motion")
         return o.motion
@@ -132,8 +132,8 @@ class FlowReadout(ObjectReadout):
     def fit(self) -> None:
         self._flow.fit()
 
-    def raw(self, look: ObjectMotion) -> Values:
-        return np.asarray(self._flow.values(look).mean(axis=1), dtype=np.float64)
+    def raw(self, x: ObjectMotion) -> Values:
+        return np.asarray(self._flow.values(x).mean(axis=1), dtype=np.float64)
 
     def state(self) -> Arrays:
         return self._flow.state()

@@ -13,7 +13,8 @@ from normalcy.config import Config
 from normalcy.detection.boxes import Boxes
 from normalcy.errors import TrainingError
 from normalcy.objects.readouts import ObjectReadout, Values
-from normalcy.objects.track_average import Memory
+from normalcy.objects.track_average import TrackAverage
+from normalcy.scoring.crossfit import CrossFitted, leave_one_out
 from normalcy.scoring.fusion import fuse_voices, squash
 from normalcy.scoring.place import Moments
 from normalcy.scoring.statistics import centre_and_scale
@@ -23,8 +24,8 @@ SHRINK = 50.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """The objects of successive frames of one stretch of normal video."""
+class ObjectValues:
+    """What was read of the objects of successive frames of one stretch of normal video."""
 
     raw_NR: Values
     """(N, R) values before calibration, of the objects of all frames one after the other."""
@@ -63,13 +64,13 @@ class Cells:
     spread_RZ: NDArray[np.float32]
 
     @classmethod
-    def of(cls, seen: Sequence[Seen], cfg: Config) -> Cells:
+    def of(cls, values: Sequence[ObjectValues], cfg: Config) -> Cells:
         """From at least one object."""
-        raw = np.concatenate([s.raw_NR for s in seen])
-        side = np.concatenate([_side(s.xyxy_N4, s.size) for s in seen])
+        raw = np.concatenate([s.raw_NR for s in values])
+        side = np.concatenate([_side(s.xyxy_N4, s.size) for s in values])
         bands, sizes = cfg.scoring.bands, cfg.objects.sizes
         edges = np.quantile(side, np.arange(1, sizes) / sizes).astype(np.float32)
-        cell = np.concatenate([_cells(s.xyxy_N4, s.size, edges, bands) for s in seen])
+        cell = np.concatenate([_cells(s.xyxy_N4, s.size, edges, bands) for s in values])
         fitted = []
         for i in range(raw.shape[1]):
             known = np.isfinite(raw[:, i])
@@ -111,40 +112,29 @@ class ObjectNormal:
         return cls(cells, np.array(scalars["centre"]), np.array(scalars["scale"]), float(scalars["map_scale"]))
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """Calibration over all folds of the normal video."""
-
-    whole: ObjectNormal
-    """Cells from all objects."""
-    folds: list[ObjectNormal]
-    """folds[k]: the same with cells from the objects of all folds but k."""
-
-
-def settle(folds: Sequence[Sequence[Seen]], readouts: Sequence[ObjectReadout], cfg: Config) -> Settled:
+def calibrate_folds(
+    folds: Sequence[Sequence[ObjectValues]], readouts: Sequence[ObjectReadout], cfg: Config
+) -> CrossFitted[ObjectNormal]:
     """Calibrate on objects in folds, each read by readouts that were not fitted on its own fold.
 
     The values of a fold are taken with the cells of all other folds; centre, scale and map_scale are those of all values
     together. Where only one fold has objects, its cells serve itself. Raises TrainingError if there is no object.
     """
-    found = [[s for s in fold if len(s.raw_NR)] for fold in folds]
-    everything = [s for fold in found for s in fold]
-    if not everything:
+    folds = [[s for s in fold if len(s.raw_NR)] for fold in folds]
+    if not any(folds):
         raise nothing_found(cfg)
-    without = []
-    for k in range(len(folds)):
-        others = [s for j, fold in enumerate(found) if j != k for s in fold]
-        without.append(Cells.of(others or everything, cfg))
-    voices, two_sided = [r.voice for r in readouts], [r.two_sided for r in readouts]
+    cells = leave_one_out(folds, lambda values: Cells.of(values, cfg))
+    voices = [r.voice for r in readouts]
+    two_sided = [r.two_sided for r in readouts]
     tops = []
-    for cells, fold in zip(without, found, strict=True):
+    for own, fold in zip(cells.without, folds, strict=True):
         for s in fold:
-            z_NR = cells.z(s.raw_NR, s.xyxy_N4, s.size, two_sided)
+            z_NR = own.z(s.raw_NR, s.xyxy_N4, s.size, two_sided)
             tops += [highest(z, voices) for z in _averaged(z_NR, s, cfg.objects.memory_s) if len(z)]
     centre, spread = (np.array(v) for v in zip(*map(centre_and_scale, np.stack(tops).T), strict=True))
     map_scale = max(float(np.quantile([t[-1] for t in tops], 0.99)), 1e-3)
-    whole, *rest = (ObjectNormal(c, centre, spread, map_scale) for c in (Cells.of(everything, cfg), *without))
-    return Settled(whole, rest)
+    whole, *without = (ObjectNormal(c, centre, spread, map_scale) for c in (cells.whole, *cells.without))
+    return CrossFitted(whole, without)
 
 
 def nothing_found(cfg: Config) -> TrainingError:
@@ -155,11 +145,11 @@ def nothing_found(cfg: Config) -> TrainingError:
     )
 
 
-def _averaged(z_NR: Values, s: Seen, memory_s: float) -> Iterator[Values]:
+def _averaged(z_NR: Values, s: ObjectValues, memory_s: float) -> Iterator[Values]:
     """(n, R) values of each frame's objects, averaged along their tracks, as the scorer does."""
-    memory = Memory(memory_s, s.fps)
+    average = TrackAverage(memory_s, s.fps)
     for boxes, z_nR in zip(s.boxes, np.split(z_NR, np.cumsum([len(b) for b in s.boxes])[:-1]), strict=True):
-        yield memory.push(boxes, z_nR)[1]
+        yield average.push(boxes, z_nR)[1]
 
 
 def _cells(xyxy_N4: NDArray[np.float32], size: tuple[int, int], edges: NDArray[np.float32], bands: int) -> NDArray[np.int64]:

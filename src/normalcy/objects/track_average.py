@@ -13,7 +13,7 @@ from normalcy.detection.tracks import PATIENCE_S, Tracker
 Values = NDArray[np.float64]
 
 
-class Memory:
+class TrackAverage:
     """Follows objects and averages their values along their tracks, causally, with time constant ``seconds``.
 
     A track begins at 0, typical of normal: what shows up for a single frame does not count in full. fps: of the frames that
@@ -25,7 +25,7 @@ class Memory:
         self._keep = math.exp(-1.0 / (seconds * fps)) if seconds > 0 else 0.0
         self._patience = max(1, round(PATIENCE_S * fps))
         self._values: dict[int, tuple[int, Values]] = {}
-        """Track -> (frame in which it was last seen, its values then)."""
+        """Track -> (its last frame, its values then)."""
         self._frame = -1
 
     def push(self, boxes: Boxes, z_NR: Values) -> tuple[NDArray[np.int64], Values]:
@@ -34,8 +34,8 @@ class Memory:
         ids = self._tracker.push(boxes)
         out = np.empty_like(z_NR)
         for i, track in enumerate(ids.tolist()):
-            seen, before = self._values.get(track, (self._frame - 1, np.zeros(z_NR.shape[1])))
-            keep = self._keep ** (self._frame - seen)
+            last, before = self._values.get(track, (self._frame - 1, np.zeros(z_NR.shape[1])))
+            keep = self._keep ** (self._frame - last)
             out[i] = keep * before + (1.0 - keep) * z_NR[i]
             self._values[track] = (self._frame, out[i])
         self._values = {k: v for k, v in self._values.items() if self._frame - v[0] <= self._patience}

@@ -13,12 +13,12 @@ from normalcy.detection.boxes import Boxes
 from normalcy.detection.cache import boxes_of
 from normalcy.detection.tracks import track
 from normalcy.errors import TrainingError
-from normalcy.scoring.normal_video import Material
+from normalcy.scoring.normal_video import NormalVideo
 from normalcy.video.cache import CachedVideo
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TrainingBoxes:
     """Of each video the boxes of each frame."""
 
     boxes: Sequence[Sequence[Boxes]]
@@ -29,22 +29,24 @@ class Found:
     """Their tracks, where crops follow them."""
 
     @classmethod
-    def of(cls, m: Material) -> Found:
+    def of(cls, footage: NormalVideo) -> TrainingBoxes:
         """Search all videos, or read the boxes from the cache. Raises TrainingError where the cache is of other videos."""
-        detector = build_detector(m.cfg.objects)
+        detector = build_detector(footage.cfg.objects)
         boxes: list[list[Boxes]] = []
-        for i, (ref, v) in enumerate(zip(m.refs, m.videos, strict=True)):
-            found = boxes_of(ref, detector)
-            if len(found) != len(v):
+        for i, (ref, v) in enumerate(zip(footage.refs, footage.videos, strict=True)):
+            of_video = boxes_of(ref, detector)
+            if len(of_video) != len(v):
                 raise TrainingError(
-                    f"{ref.path}: has {len(v)} frames, and boxes for {len(found)}; clear the cache and run again"
+                    f"{ref.path}: has {len(v)} frames, and boxes for {len(of_video)}; clear the cache and run again"
                 )
-            boxes.append(found)
-            m.tell("detect", i + 1, len(m.refs))
-        small = [[b.scaled(*_shrink(v)).within(*frame_size(v)) for b in bs] for v, bs in zip(m.videos, boxes, strict=True)]
-        if not m.cfg.objects.tracked:
+            boxes.append(of_video)
+            footage.report("detect", i + 1, len(footage.refs))
+        small = [
+            [b.scaled(*_shrink(v)).within(*frame_size(v)) for b in bs] for v, bs in zip(footage.videos, boxes, strict=True)
+        ]
+        if not footage.cfg.objects.tracked:
             return cls(boxes, small, None)
-        return cls(boxes, small, [track(bs, v.info.fps)[0] for v, bs in zip(m.videos, small, strict=True)])
+        return cls(boxes, small, [track(bs, v.info.fps)[0] for v, bs in zip(footage.videos, small, strict=True)])
 
 
 def frame_size(v: CachedVideo) -> tuple[int, int]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from normalcy.clips.sampling import span
-from normalcy.scoring.normal_video import Material
+from normalcy.scoring.normal_video import NormalVideo
 from normalcy.scoring.scene import MAX_SCENES, Signature, group, signature
 from normalcy.scoring.scorer import Scorer, score_all
 from normalcy.scoring.threshold import Threshold, fit_threshold
@@ -40,21 +40,43 @@ class Plan:
     """Background of each scene, and its own video in folds; none where there is a single scene."""
 
 
-class Calibrated(Protocol):
-    """A model of normal."""
+class HasScenes(Protocol):
+    """A model of normal that may have one for each scene beside it."""
 
     scenes: list[tuple[Signature, Self]]
 
 
-M = TypeVar("M", bound=Calibrated)
+class Fitted(Protocol):
+    """A model of normal that takes in video."""
+
+    fitted_on: set[Piece]
+    """Pieces of normal video that it observed."""
+
+    def observe(self, x: Any) -> None:
+        """Take in some normal video."""
+
+    def fit(self) -> None:
+        """End of the normal video."""
+
+
+S = TypeVar("S", bound=HasScenes)
+M = TypeVar("M", bound=Fitted)
+X = TypeVar("X")
 N = TypeVar("N")
 
 
-def plan_of(m: Material) -> Plan:
+class CrossFitted(NamedTuple, Generic[N]):
+    """One thing fitted on all folds of the normal video, and once without each of them."""
+
+    whole: N
+    without: list[N]
+
+
+def plan_of(footage: NormalVideo) -> Plan:
     """Folds of all video, and of each scene's where the videos show several, told apart by their background."""
-    length = m.cfg.clip.length
-    pieces = joined([p for p in (*m.fit_on, *m.held) if p.frames >= span(length, p.step)])
-    frames = [m.videos[p.video].frames for p in pieces]
+    length = footage.cfg.clip.length
+    pieces = joined([p for p in (*footage.fit_on, *footage.held) if p.frames >= span(length, p.step)])
+    frames = [footage.videos[p.video].frames for p in pieces]
     backgrounds = [signature(f[:: max(1, len(f) // BACKGROUND_FRAMES)]) for f in frames]
     scene_of = group(backgrounds)
     scenes = []
@@ -65,7 +87,7 @@ def plan_of(m: Material) -> Plan:
     return Plan(folds(pieces, length), scenes)
 
 
-def cross_fit(plan: Plan, fit: Callable[[Parts, str], tuple[M, list[tuple[M, Piece]]]]) -> tuple[M, list[tuple[M, Piece]]]:
+def cross_fit(plan: Plan, fit: Callable[[Parts, str], tuple[S, list[tuple[S, Piece]]]]) -> tuple[S, list[tuple[S, Piece]]]:
     """(model of all normal video with one of each scene beside it, each piece with the model to test it by).
 
     fit: (folds, words for progress) -> the same of one set of folds, where a piece comes with a model that was fitted without
@@ -81,19 +103,43 @@ def cross_fit(plan: Plan, fit: Callable[[Parts, str], tuple[M, list[tuple[M, Pie
     return model, tested
 
 
-def threshold_of(m: Material, tested: Sequence[tuple[N, Piece]], score: Callable[[N, Piece], ScoreOfFrames]) -> Threshold:
+def fit_without(models: CrossFitted[M], batches: Iterable[tuple[int, Piece, Any]], alone: Collection[int]) -> None:
+    """Show each model the normal video of all folds but its own, and ``models.whole`` all of it; then fit them.
+
+    batches: (fold, piece, what the models observe of it). alone: folds without which too little is left to fit on; theirs is
+    shown to their own models as well.
+    """
+    for k, piece, batch in batches:
+        for j, model in enumerate((*models.without, models.whole)):
+            if j != k or k in alone:
+                model.observe(batch)
+                model.fitted_on.add(piece)
+    for model in (*models.without, models.whole):
+        model.fit()
+
+
+def leave_one_out(folds: Sequence[Sequence[X]], fit: Callable[[Sequence[X]], N]) -> CrossFitted[N]:
+    """Fit on the contents of all folds, and of all but each; where the other folds hold nothing, on all of them."""
+    everything = [x for fold in folds for x in fold]
+    others = [[x for j, fold in enumerate(folds) if j != k for x in fold] for k in range(len(folds))]
+    return CrossFitted(fit(everything), [fit(x or everything) for x in others])
+
+
+def threshold_of(
+    footage: NormalVideo, tested: Sequence[tuple[N, Piece]], score: Callable[[N, Piece], ScoreOfFrames]
+) -> Threshold:
     """The threshold that these pieces, each scored by its model, give; of very much video an even share is scored."""
     every = -(-sum(p.frames for _, p in tested) // MAX_SCORED)
     scored = []
     for i, (model, p) in enumerate(tested[::every]):
         scored.append(score(model, p))
-        m.tell("threshold", min((i + 1) * every, len(tested)), len(tested))
-    return fit_threshold(scored, m.cfg.alarm.budget_per_hour, m.cfg.alarm.merge_s)
+        footage.report("threshold", min((i + 1) * every, len(tested)), len(tested))
+    return fit_threshold(scored, footage.cfg.alarm.budget_per_hour, footage.cfg.alarm.merge_s)
 
 
-def score_piece(scorer: Scorer, m: Material, p: Piece) -> ScoreOfFrames:
+def score_piece(scorer: Scorer, footage: NormalVideo, p: Piece) -> ScoreOfFrames:
     """Score a piece of normal video as new video is scored."""
-    scores = score_all(scorer, m.frames(p))
+    scores = score_all(scorer, footage.frames(p))
     return np.array([s.score for s in scores]), np.array([s.time_s for s in scores])
 
 

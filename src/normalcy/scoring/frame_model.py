@@ -12,13 +12,14 @@ import torch
 from numpy.typing import NDArray
 
 from normalcy.clips.sampling import span, step_at
-from normalcy.errors import ModelError, VideoError
+from normalcy.errors import VideoError
 from normalcy.scoring.fusion import PER_VIDEO, describe, fuse_voices
 from normalcy.scoring.model import CalibratedModel
-from normalcy.scoring.place import PlaceStatistics
+from normalcy.scoring.place import top_mean
 from normalcy.scoring.readouts import VOICE_WORDS, FrameReadout, build_readouts
+from normalcy.scoring.scene import Arrays
 from normalcy.scoring.scorer import Scorer, Window, WindowScorer
-from normalcy.scoring.statistics import Normal, Raw, settle, top_mean
+from normalcy.scoring.statistics import FrameNormal, RawReadings, calibrate_folds
 from normalcy.scoring.timeline import Anchor
 from normalcy.scoring.windows import Windows
 from normalcy.types import Frame, VideoInfo
@@ -38,13 +39,10 @@ class Reading:
     """(B, h, w) fused map: 1 is as high as the highest place of all but 1 % of normal windows."""
 
 
-class FrameModel(CalibratedModel):
+class FrameModel(CalibratedModel[FrameNormal]):
     """Network and calibration. read() turns windows into calibrated values; everything it needs is stored in the model."""
 
     readouts: Sequence[FrameReadout]
-    normal: Sequence[Normal] = ()
-    """Of each readout, what it looks like on normal video; none before calibration."""
-    map_scale = 1.0
 
     def _build_readouts(self) -> list[FrameReadout]:
         return build_readouts(self.cfg)
@@ -75,52 +73,37 @@ class FrameModel(CalibratedModel):
         return Windows(self.network, frames, index, self.cfg, self.encoder)
 
     @torch.inference_mode()
-    def observe(self, w: Windows) -> None:
+    def observe(self, x: Windows) -> None:
         """Show the readouts one batch of windows of normal video."""
         for r in self.readouts:
-            r.observe(w)
+            r.observe(x)
 
     def calibrate(self, windows: Iterable[Windows]) -> None:
         """Fit places and values on normal windows that the readouts were not fitted on."""
-        raw = Raw(self.readouts)
+        raw = RawReadings(self.readouts)
         for w in windows:
             raw.add(w)
-        settled = settle([raw], self.cfg.scoring)
-        self.normal, self.map_scale = settled.whole, settled.map_scale
+        self.normal = calibrate_folds([raw], self.cfg.scoring).whole
 
     @torch.inference_mode()
     def read(self, w: Windows) -> Reading:
         """Calibrated values and map of windows. Raises ModelError for a model that was never calibrated."""
-        if not self.normal:
-            raise ModelError("this model was not calibrated on normal video; train it to the end")
-        s = self.cfg.scoring
+        s, normal = self.cfg.scoring, self.calibrated()
         values, fused, local = [], torch.zeros(len(w), *w.grid), 0
-        for r, normal in zip(self.readouts, self.normal, strict=True):
+        for r in self.readouts:
+            own = normal.readouts[r.name]
             maps = r.maps(w)
             value = r.values(maps)
-            z = normal.place.z(maps.cpu(), s.bands, s.columns, r.two_sided)
+            z = own.place.z(maps.cpu(), s.bands, s.columns, r.two_sided)
             v = value.cpu() if value is not None else top_mean(z, s.top)
-            values.append((v.double().numpy() - normal.centre) / normal.scale)
+            values.append((v.double().numpy() - own.centre) / own.scale)
             if r.local:
                 fused = fused + torch.asinh(z)
                 local += 1
-        return Reading(np.stack(values, axis=1), (fused / max(local, 1) / self.map_scale).numpy())
+        return Reading(np.stack(values, axis=1), (fused / max(local, 1) / normal.map_scale).numpy())
 
-    def _normal_state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
-        arrays: dict[str, NDArray[np.float32]] = {}
-        scalars: dict[str, Any] = {"map_scale": self.map_scale, "readouts": {}}
-        for r, n in zip(self.readouts, self.normal, strict=True):
-            arrays |= {f"{r.name}.place_mean": n.place.mean_KZ, f"{r.name}.place_spread": n.place.spread_KZ}
-            scalars["readouts"][r.name] = {"centre": n.centre, "scale": n.scale}
-        return arrays, scalars
-
-    def _load_normal(self, arrays: Mapping[str, NDArray[np.float32]], scalars: Mapping[str, Any]) -> None:
-        normal = []
-        for name in self.names:
-            s = scalars["readouts"][name]
-            place = PlaceStatistics(arrays[f"{name}.place_mean"], arrays[f"{name}.place_spread"])
-            normal.append(Normal(place, s["centre"], s["scale"]))
-        self.normal, self.map_scale = normal, float(scalars["map_scale"])
+    def _normal_from(self, arrays: Arrays, scalars: Mapping[str, Any]) -> FrameNormal:
+        return FrameNormal.from_state(self.names, arrays, scalars)
 
 
 class FrameReader:
@@ -162,13 +145,3 @@ class FrameReader:
 
     def finish(self) -> None:
         return
-
-
-def calibrate_folds(models: Sequence[FrameModel], raws: Sequence[Raw], whole: FrameModel) -> None:
-    """Calibrate models that were each fitted on all folds of the normal video but one, and the one fitted on all of it.
-
-    raws[k]: what models[k] reads in the fold that it was not fitted on (see :func:`settle`).
-    """
-    settled = settle(raws, whole.cfg.scoring)
-    for model, normal in zip((*models, whole), (*settled.folds, settled.whole), strict=True):
-        model.normal, model.map_scale = normal, settled.map_scale

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
@@ -19,12 +19,15 @@ from normalcy.nn.bundle import Bundle
 from normalcy.nn.encoder import Encoder
 from normalcy.nn.fold_batchnorm import folded
 from normalcy.scoring.readout import Readout
-from normalcy.scoring.scene import Signature, model_at, scenes_from, scenes_state, with_prefix
+from normalcy.scoring.scene import Arrays, HasState, Signature, model_at, scenes_from, scenes_state, with_prefix
 from normalcy.scoring.scorer import Scorer, score_all
 from normalcy.scoring.threshold import Threshold
-from normalcy.types import Frame, VideoInfo, VideoScores
+from normalcy.types import Frame, Piece, VideoInfo, VideoScores
 from normalcy.video.reader import VideoReader, probe
 from normalcy.video.source import VideoRef, as_ref
+
+N = TypeVar("N", bound=HasState)
+"""A level's statistics of normal."""
 
 
 class Model(Protocol):
@@ -78,6 +81,10 @@ class Model(Protocol):
         """
         ...
 
+    def state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
+        """(arrays, scalars) for the model folder."""
+        ...
+
     def score(self, video: str | Path | VideoRef | NDArray[np.uint8], fps: float = 25.0) -> VideoScores:
         """Score one video; writes no file.
 
@@ -105,21 +112,27 @@ class Model(Protocol):
         return VideoScores(info.name, np.array([s.time_s for s in scores]), np.array([s.score for s in scores]), readouts)
 
 
-class CalibratedModel(Model):
+class CalibratedModel(Model, Generic[N]):
     """A network, and readouts that were fitted and measured on normal video, in all and for each scene.
 
-    A level adds its readouts, its statistics of normal (``_normal_state``, ``_load_normal``), how it reads, and its scorer.
+    A level adds its readouts, its statistics of normal (N), how it reads, and its scorer.
     """
 
     readouts: Sequence[Readout[Any]]
     scenes: list[tuple[Signature, Self]]
     threshold: Threshold | None
+    normal: N | None
+    """What its readouts say of normal video; None before calibration."""
+    fitted_on: set[Piece]
+    """Pieces of normal video that its readouts observed; not kept in the model folder."""
 
     def __init__(self, cfg: Config, network: Network) -> None:
         self.cfg = cfg
         self.network = network.eval()
         self.readouts = self._build_readouts()
+        self.normal = None
         self.scenes = []
+        self.fitted_on = set()
         self.threshold = None
         self.trained_fps = 0.0
         self.hash = ""
@@ -165,17 +178,18 @@ class CalibratedModel(Model):
         """The readouts that the configuration names, not yet fitted."""
         raise NotImplementedError
 
-    def _normal_state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
-        """(arrays, scalars) of the statistics of normal."""
+    def _normal_from(self, arrays: Arrays, scalars: Mapping[str, Any]) -> N:
+        """The statistics of normal from what their state() gave. Raises KeyError for what is missing."""
         raise NotImplementedError
 
-    def _load_normal(self, arrays: Mapping[str, NDArray[np.float32]], scalars: Mapping[str, Any]) -> None:
-        """The reverse of _normal_state(). Raises KeyError for what is missing."""
-        raise NotImplementedError
+    def calibrated(self) -> N:
+        """Its statistics of normal. Raises ModelError for a model that was never calibrated."""
+        if self.normal is None:
+            raise ModelError("this model was not calibrated on normal video; train it to the end")
+        return self.normal
 
     def state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
-        """(arrays, scalars) for the model folder."""
-        arrays, scalars = self._normal_state()
+        arrays, scalars = self.calibrated().state()
         for r in self.readouts:
             arrays |= {f"{r.name}.{k}": np.ascontiguousarray(v) for k, v in r.state().items()}
         of_scenes, scalars["scenes"] = scenes_state(self.scenes)
@@ -192,7 +206,7 @@ class CalibratedModel(Model):
         """The reverse of state(). Raises ModelError where the calibration does not fit the configuration."""
         model = cls(cfg, network)
         try:
-            model._load_normal(arrays, scalars)
+            model.normal = model._normal_from(arrays, scalars)
             for r in model.readouts:
                 r.load(with_prefix(f"{r.name}.", arrays))
             model.scenes = scenes_from(arrays, scalars["scenes"], lambda a, s: cls.from_state(cfg, network, a, s))

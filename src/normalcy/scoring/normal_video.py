@@ -1,4 +1,4 @@
-"""What a training of any level has to work with."""
+"""The normal video of one training, for every level."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from normalcy.video.source import VideoRef
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class NormalVideo:
     """The normal video of one training, decoded for the level that learns from it, and the settings."""
 
     refs: Sequence[VideoRef]
@@ -27,10 +27,15 @@ class Material:
     cfg: Config
     progress: Progress | None = None
 
-    def tell(self, stage: str, done: int, total: int) -> None:
-        """Say how far a stage is."""
+    def report(self, stage: str, done: int, total: int) -> None:
+        """Report progress."""
         if self.progress is not None:
             self.progress(stage, done, total, {})
+
+    @property
+    def fps(self) -> float:
+        """Median frame rate."""
+        return float(np.median([v.info.fps for v in self.videos]))
 
     def frames(self, p: Piece) -> Iterator[Frame]:
         """The frames of a piece as a video of its own: numbers and time from 0."""

@@ -100,3 +100,10 @@ class PlaceStatistics:
         zone = zones(maps_BKhw.shape[2], maps_BKhw.shape[3], bands, columns)
         z = (maps_BKhw - torch.from_numpy(self.mean_KZ[:, zone])) / torch.from_numpy(self.spread_KZ[:, zone])
         return torch.where(torch.tensor(two_sided)[:, None, None], z.abs(), z).mean(dim=1)
+
+
+def top_mean(z_Bhw: Tensor, share: float) -> Tensor:
+    """Mean of the highest ``share`` of a map's places (at least one): (B,)."""
+    flat = z_Bhw.flatten(1)
+    k = max(1, round(share * flat.shape[1]))
+    return flat.topk(k, dim=1).values.mean(dim=1)

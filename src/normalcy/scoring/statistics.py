@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,8 @@ from torch import Tensor
 
 from normalcy.config import ScoringConfig
 from normalcy.errors import TrainingError
-from normalcy.scoring.place import Moments, PlaceStatistics, moments_of
+from normalcy.scoring.crossfit import CrossFitted, leave_one_out
+from normalcy.scoring.place import Moments, PlaceStatistics, moments_of, top_mean
 from normalcy.scoring.readouts import FrameReadout
 from normalcy.scoring.windows import Windows
 
@@ -28,7 +30,7 @@ SHRINK = 50.0
 
 
 @dataclass(frozen=True, slots=True)
-class Normal:
+class ReadoutNormal:
     """What one readout looks like on normal video."""
 
     place: PlaceStatistics
@@ -39,7 +41,37 @@ class Normal:
     """Standard deviation of the window's value, from the quartiles where those tell it."""
 
 
-class Raw:
+@dataclass(frozen=True, slots=True)
+class FrameNormal:
+    """What all readouts look like on normal video."""
+
+    readouts: Mapping[str, ReadoutNormal]
+    """By name."""
+    map_scale: float
+    """Fused map value at the highest place of all but 1 % of normal windows."""
+
+    def state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
+        """(arrays, scalars) for the model folder."""
+        arrays: dict[str, NDArray[np.float32]] = {}
+        for name, n in self.readouts.items():
+            arrays |= {f"{name}.place_mean": n.place.mean_KZ, f"{name}.place_spread": n.place.spread_KZ}
+        scalars = {name: {"centre": n.centre, "scale": n.scale} for name, n in self.readouts.items()}
+        return arrays, {"map_scale": self.map_scale, "readouts": scalars}
+
+    @classmethod
+    def from_state(
+        cls, names: Sequence[str], arrays: Mapping[str, NDArray[np.float32]], scalars: Mapping[str, Any]
+    ) -> FrameNormal:
+        """The reverse of state(). names: of the readouts. Raises KeyError for what is missing."""
+        readouts = {}
+        for name in names:
+            s = scalars["readouts"][name]
+            place = PlaceStatistics(arrays[f"{name}.place_mean"], arrays[f"{name}.place_spread"])
+            readouts[name] = ReadoutNormal(place, s["centre"], s["scale"])
+        return cls(readouts, float(scalars["map_scale"]))
+
+
+class RawReadings:
     """Raw maps and values of windows of normal video, by readout. All are kept, so cap the input."""
 
     def __init__(self, readouts: Sequence[FrameReadout]) -> None:
@@ -61,51 +93,39 @@ class Raw:
                 values.append(value.cpu())
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """Calibration over all folds of the normal video."""
-
-    whole: list[Normal]
-    """Of each readout; places from all windows."""
-    folds: list[list[Normal]]
-    """folds[k]: the same with places from the windows of all folds but k."""
-    map_scale: float
-    """Fused map value at the highest place of all but 1 % of normal windows."""
-
-
-def settle(raws: Sequence[Raw], s: ScoringConfig) -> Settled:
+def calibrate_folds(folds: Sequence[RawReadings], s: ScoringConfig) -> CrossFitted[FrameNormal]:
     """Calibrate on windows in folds, each read by readouts that were not fitted on its own fold.
 
     The values of a fold are taken with the places of all other folds; centre and scale are those of all values together.
     With a single fold its places serve itself. Raises TrainingError if there is no window.
     """
-    seen = [k for k, raw in enumerate(raws) if len(raw)]
-    if not seen:
+    filled = [k for k, fold in enumerate(folds) if len(fold)]
+    if not filled:
         raise TrainingError("no normal video is left to calibrate on; give more or longer training video")
-    readouts = raws[seen[0]].readouts
-    whole: list[Normal] = []
-    folds: list[list[Normal]] = [[] for _ in raws]
+    readouts = folds[filled[0]].readouts
+    whole: dict[str, ReadoutNormal] = {}
+    without: list[dict[str, ReadoutNormal]] = [{} for _ in folds]
     fused: dict[int, list[Tensor]] = {}
     for i, r in enumerate(readouts):
-        moments = {k: (moments_of(raws[k].maps[i], s.bands, s.columns), len(raws[k])) for k in seen}
-        without = [_places([moments[j] for j in seen if j != k] or [moments[k]], s) for k in range(len(raws))]
+        moments = [[(moments_of(f.maps[i], s.bands, s.columns), len(f))] if len(f) else [] for f in folds]
+        places = leave_one_out(moments, lambda parts: _places(parts, s))
         values = []
-        for k in seen:
-            z = [without[k].z(m, s.bands, s.columns, r.two_sided) for m in raws[k].maps[i]]
-            own = raws[k].own[i]
+        for k in filled:
+            z = [places.without[k].z(m, s.bands, s.columns, r.two_sided) for m in folds[k].maps[i]]
+            own = folds[k].own[i]
             values.append(torch.cat(own) if own else torch.cat([top_mean(m, s.top) for m in z]))
             if r.local:
-                squashed = [torch.asinh(m) for m in z]
-                fused[k] = [a + b for a, b in zip(fused[k], squashed, strict=True)] if k in fused else squashed
+                z = [torch.asinh(m) for m in z]
+                fused[k] = [a + b for a, b in zip(fused[k], z, strict=True)] if k in fused else z
         centre, scale = centre_and_scale(torch.cat(values).double().numpy())
-        whole.append(Normal(_places(list(moments.values()), s), centre, scale))
-        for k in range(len(raws)):
-            folds[k].append(Normal(without[k], centre, scale))
-    local = sum(r.local for r in readouts)
-    return Settled(whole, folds, _map_scale([m for maps in fused.values() for m in maps], local))
+        whole[r.name] = ReadoutNormal(places.whole, centre, scale)
+        for normal, place in zip(without, places.without, strict=True):
+            normal[r.name] = ReadoutNormal(place, centre, scale)
+    map_scale = _map_scale([m for maps in fused.values() for m in maps], sum(r.local for r in readouts))
+    return CrossFitted(FrameNormal(whole, map_scale), [FrameNormal(n, map_scale) for n in without])
 
 
-def _places(parts: list[tuple[Moments, int]], s: ScoringConfig) -> PlaceStatistics:
+def _places(parts: Sequence[tuple[Moments, int]], s: ScoringConfig) -> PlaceStatistics:
     """From the (moments, windows) of several folds."""
     total = functools.reduce(operator.add, [m for m, _ in parts])
     return PlaceStatistics.of(total, sum(n for _, n in parts), s.bands, s.columns, SHRINK)
@@ -116,13 +136,6 @@ def _map_scale(fused: list[Tensor], local: int) -> float:
         return 1.0
     peaks = torch.cat([m.flatten(1).amax(dim=1) for m in fused]) / local
     return max(float(torch.quantile(peaks, 0.99)), 1e-3)
-
-
-def top_mean(z_Bhw: Tensor, share: float) -> Tensor:
-    """Mean of the highest ``share`` of a map's places (at least one): (B,)."""
-    flat = z_Bhw.flatten(1)
-    k = max(1, round(share * flat.shape[1]))
-    return flat.topk(k, dim=1).values.mean(dim=1)
 
 
 def centre_and_scale(v: NDArray[np.float64]) -> tuple[float, float]:

@@ -14,8 +14,8 @@ from normalcy.config import Config
 from normalcy.data.sampler import ClipSampler
 from normalcy.nn.build import Network
 from normalcy.scoring.calibration import calibrate
-from normalcy.scoring.model import CalibratedModel
-from normalcy.scoring.normal_video import Material
+from normalcy.scoring.model import Model
+from normalcy.scoring.normal_video import NormalVideo
 from normalcy.training.dataset import Sampler
 from normalcy.video.reader import working_size
 
@@ -27,7 +27,7 @@ class Level(Protocol):
         """(width, height) that a video of this size is decoded to."""
         ...
 
-    def samplers(self, m: Material) -> tuple[Sampler, Sampler]:
+    def samplers(self, footage: NormalVideo) -> tuple[Sampler, Sampler]:
         """(training, validation) batches. Raises TrainingError where nothing can be drawn."""
         ...
 
@@ -35,7 +35,7 @@ class Level(Protocol):
         """Clip pairs in a batch of stage 1."""
         ...
 
-    def calibrate(self, network: Network, m: Material) -> CalibratedModel:
+    def calibrate(self, network: Network, footage: NormalVideo) -> Model:
         """The trained network, calibrated on normal video."""
         ...
 
@@ -44,19 +44,19 @@ class Level(Protocol):
 class FrameLevel:
     """Whole frames: crops drawn where things move, maps over place."""
 
-    calibrated: Callable[[Network, Material], CalibratedModel] = calibrate
+    calibrated: Callable[[Network, NormalVideo], Model] = calibrate
     """How the trained network is calibrated."""
 
     def size(self, width: int, height: int, cfg: Config) -> tuple[int, int]:
         return working_size(width, height, cfg.input)
 
-    def samplers(self, m: Material) -> tuple[Sampler, Sampler]:
-        cfg, frames = m.cfg, [v.frames for v in m.videos]
-        fit = ClipSampler(frames, m.fit_on, cfg.clip, cfg.train.crop, cfg.seed)
-        return fit, ClipSampler(frames, m.held, cfg.clip, cfg.train.crop, cfg.seed + 1)
+    def samplers(self, footage: NormalVideo) -> tuple[Sampler, Sampler]:
+        cfg, frames = footage.cfg, [v.frames for v in footage.videos]
+        fit = ClipSampler(frames, footage.fit_on, cfg.clip, cfg.train.crop, cfg.seed)
+        return fit, ClipSampler(frames, footage.held, cfg.clip, cfg.train.crop, cfg.seed + 1)
 
     def batch(self, cfg: Config) -> int:
         return cfg.train.batch
 
-    def calibrate(self, network: Network, m: Material) -> CalibratedModel:
-        return self.calibrated(network, m)
+    def calibrate(self, network: Network, footage: NormalVideo) -> Model:
+        return self.calibrated(network, footage)

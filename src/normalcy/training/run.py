@@ -27,7 +27,7 @@ from normalcy.nn.bundle import CONFIG, save_bundle
 from normalcy.nn.device import pick_device
 from normalcy.nn.tasks import chance
 from normalcy.nn.weights import load_kinetics
-from normalcy.scoring.normal_video import Material
+from normalcy.scoring.normal_video import NormalVideo
 from normalcy.training.callbacks import Checkpoints, Reporter
 from normalcy.training.card import card
 from normalcy.training.dataset import Feed, Sampler, feed_of, loader
@@ -92,8 +92,8 @@ def fit(
     try:
         refs, videos, failed = _decode(refs, cfg, level, progress)
         fit_on, held = _divide(videos, cfg)
-        material = Material(refs, videos, fit_on, held, cfg, progress)
-        samplers = level.samplers(material)
+        footage = NormalVideo(refs, videos, fit_on, held, cfg, progress)
+        samplers = level.samplers(footage)
     except BaseException:
         _take_back(out)
         raise
@@ -115,7 +115,7 @@ def fit(
             stages.run("decoder", DecoderTask(network, cfg), cfg.decoder.steps, cfg.decoder.batch)
             clock.lap("decoder")
 
-    model = level.calibrate(network.to(where).eval(), material)
+    model = level.calibrate(network.to(where).eval(), footage)
     clock.lap("calibrate")
     arrays, scalars = model.state()
     facts = {

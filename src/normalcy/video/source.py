@@ -220,7 +220,7 @@ Sources = str | Path | VideoRef | Sequence[str | Path | VideoRef]
 """One SOURCE or several: a video file, a folder of videos or of frames, a glob, ``@list.txt``, or a video under a name."""
 
 
-def listed(sources: Sources) -> list[str | Path | VideoRef]:
+def as_list(sources: Sources) -> list[str | Path | VideoRef]:
     """One source or several, as a list. Raises SourceError for none."""
     several = [sources] if isinstance(sources, str | Path | VideoRef) else list(sources)
     if not several:
@@ -228,12 +228,12 @@ def listed(sources: Sources) -> list[str | Path | VideoRef]:
     return several
 
 
-def find(sources: Sources) -> tuple[list[VideoRef], dict[str, str]]:
+def find_videos(sources: Sources) -> tuple[list[VideoRef], dict[str, str]]:
     """(videos with unique names, sources that are none with the reason). Raises SourceError where no source is any."""
     good: list[str | Path | VideoRef] = []
     failed: dict[str, str] = {}
     first: SourceError | None = None
-    for source in listed(sources):
+    for source in as_list(sources):
         try:
             expand(source)
             good.append(source)

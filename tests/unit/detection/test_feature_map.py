@@ -1,8 +1,7 @@
-"""Features of boxes: the right map of the network, found without its name, and means over exactly the box."""
+"""Features of boxes: means over exactly the box, that go where their boxes go."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,11 @@ from normalcy.config import ObjectsConfig
 from normalcy.detection.base import build_detector
 from normalcy.detection.boxes import Boxes, joined
 from normalcy.detection.cache import boxes_of
-from normalcy.detection.feature_map import FeatureMap, with_feature_map
+from normalcy.detection.feature_map import FeatureMap
 from normalcy.detection.motion import MotionDetector
 from normalcy.detection.union import MergedDetector
 from objects_help import Scripted, boxes, textured
-from onnx_made import backbone_model, yolox_model
+from onnx_made import yolox_model
 
 SHARED = Path(__file__).resolve().parents[3] / ".." / "shared" / "weights"
 NANO = SHARED / "yolox_nano_dynamic.onnx"
@@ -51,24 +50,6 @@ def test_boxes_off_the_map_and_tiny_ones_have_the_nearest_cell() -> None:
     for row, value in zip(got, (1.0, 12.0, 7.0), strict=True):
         assert row.reshape(4, 2)[:, 0] / row.reshape(4, 2)[:, 1] == pytest.approx([value] * 4, rel=2e-3)
     assert m.describe(np.zeros((0, 4), np.float32)).shape == (0, 8)
-
-
-@pytest.mark.parametrize("fixed", [True, False])
-def test_the_map_is_the_last_one_before_the_network_shrinks_it(tmp_path: Path, fixed: bool) -> None:
-    (tmp_path / "m.onnx").write_bytes(backbone_model(("stem", "c2", "c3", "c3b", "c4", "c5"), (2, 2, 2, 1, 2, 2), fixed))
-    extended = with_feature_map(tmp_path / "m.onnx")
-    assert extended is not None and extended.output == "c3b"
-
-
-def test_no_map_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "m.onnx"
-    for data in (backbone_model(("a", "b"), (2, 2), True), backbone_model(("a", "b", "c"), (4, 4, 2), True), b"junk"):
-        path.write_bytes(data)
-        assert with_feature_map(path) is None
-    path.write_bytes(backbone_model(("a", "b", "c", "d"), (2, 2, 2, 2), True))
-    assert with_feature_map(path) is not None
-    monkeypatch.setitem(sys.modules, "onnx", None)
-    assert with_feature_map(path) is None
 
 
 def test_a_model_without_a_map_gives_boxes_without_features(tmp_path: Path) -> None:

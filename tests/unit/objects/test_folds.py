@@ -13,12 +13,12 @@ from normalcy.config import Config
 from normalcy.detection.boxes import Boxes
 from normalcy.errors import TrainingError
 from normalcy.objects import folds
-from normalcy.objects.folds import Looked, ObjectFolds
-from normalcy.objects.model import Looks, ObjectModel
-from normalcy.objects.training_boxes import Found
+from normalcy.objects.folds import ObjectFolds
+from normalcy.objects.model import ObjectModel
+from normalcy.objects.training_boxes import TrainingBoxes
 from normalcy.presets import load_config
 from normalcy.scoring.crossfit import cross_fit, plan_of, threshold_of
-from normalcy.scoring.normal_video import Material
+from normalcy.scoring.normal_video import NormalVideo
 from normalcy.scoring.scorer import score_all
 from normalcy.types import Piece, VideoInfo
 from normalcy.video.cache import CachedVideo
@@ -55,72 +55,28 @@ def camera(n: int, background: int, seed: int, speed: float = 1.0) -> tuple[Cach
 
 def made(
     cfg: Config, made_of: list[tuple[CachedVideo, list[Boxes]]], pieces: list[Piece] | None = None
-) -> tuple[ObjectFolds, Material]:
+) -> tuple[ObjectFolds, NormalVideo]:
     videos, found = [v for v, _ in made_of], [b for _, b in made_of]
-    m = Material([], videos, pieces or [Piece(i, 0, len(v)) for i, v in enumerate(videos)], [], cfg)
-    return ObjectFolds(tiny_network(cfg), m, Found(found, found, None)), m
+    m = NormalVideo([], videos, pieces or [Piece(i, 0, len(v)) for i, v in enumerate(videos)], [], cfg)
+    return ObjectFolds(tiny_network(cfg), m, TrainingBoxes(found, found, None)), m
 
 
-class Seen:
-    """Which pieces each model observed and judged; each piece must be cut once."""
-
-    def __init__(self) -> None:
-        self.piece: dict[int, Piece] = {}
-        self.observed: dict[int, set[Piece]] = {}
-        self.judged: dict[int, set[Piece]] = {}
-        self.cut: list[Piece] = []
-        self.kept: list[object] = []  # an identity is used again once its owner is gone
-
-
-@pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
-    out = Seen()
-    look, observe, raw = ObjectFolds._look, ObjectModel.observe, ObjectModel.raw
-
-    def spy_look(self: ObjectFolds, p: Piece, thin: int) -> Looked:
-        done = look(self, p, thin)
-        out.cut.append(p)
-        out.kept.append(done)
-        out.piece |= {id(x): p for x in done.looks}
-        return done
-
-    def spy_observe(self: ObjectModel, looks: Looks) -> None:
-        out.kept.append(self)
-        out.observed.setdefault(id(self), set()).add(out.piece[id(looks)])
-        observe(self, looks)
-
-    def spy_raw(self: ObjectModel, looks: Looks) -> np.ndarray:
-        if id(looks) in out.piece:
-            out.judged.setdefault(id(self), set()).add(out.piece[id(looks)])
-        return raw(self, looks)
-
-    monkeypatch.setattr(ObjectFolds, "_look", spy_look)
-    monkeypatch.setattr(ObjectModel, "observe", spy_observe)
-    monkeypatch.setattr(ObjectModel, "raw", spy_raw)
-    return out
-
-
-def test_no_model_judges_objects_that_it_was_fitted_on(seen: Seen) -> None:
+def test_no_piece_is_tested_by_a_model_that_was_fitted_on_it() -> None:
     objects, m = made(config(), [camera(20, 0, i) for i in range(7)])
     model, tested = cross_fit(plan_of(m), objects.fit)
     everything = set(m.fit_on)
-    assert sorted(seen.cut) == sorted(everything)  # once each
-    assert seen.observed[id(model)] == everything and id(model) not in seen.judged
-    assert len(seen.judged) == 5  # folds of seven videos
-    for key, judged in seen.judged.items():
-        assert judged and not judged & seen.observed[key] and judged | seen.observed[key] == everything
-    assert [p for _, p in tested] != [] and {p for _, p in tested} == everything
-    for of_fold, p in tested:
-        assert p in seen.judged[id(of_fold)]
-    assert not model.scenes
+    assert model.fitted_on == everything and not model.scenes
+    assert {p for _, p in tested} == everything and len({id(of_fold) for of_fold, _ in tested}) == 5  # folds of seven videos
+    for of_fold, _ in tested:
+        own = {p for other, p in tested if other is of_fold}
+        assert of_fold.fitted_on == everything - own
 
 
-def test_a_single_video_is_cut_into_stretches(seen: Seen) -> None:
-    v = camera(100, 0, 0)
-    objects, m = made(config(), [v], [Piece(0, 0, 80), Piece(0, 80, 100)])
+def test_a_single_video_is_cut_into_stretches() -> None:
+    objects, m = made(config(), [camera(100, 0, 0)], [Piece(0, 0, 80), Piece(0, 80, 100)])
     _, tested = cross_fit(plan_of(m), objects.fit)
     assert [(p.start, p.stop) for _, p in tested] == [(20 * i, 20 * i + 20) for i in range(5)]
-    assert all(p not in seen.observed[id(of_fold)] for of_fold, p in tested)
+    assert all(p not in of_fold.fitted_on for of_fold, p in tested)
 
 
 def test_unseen_objects_lie_farther_out_than_those_that_the_density_was_fitted_on() -> None:
@@ -128,9 +84,9 @@ def test_unseen_objects_lie_farther_out_than_those_that_the_density_was_fitted_o
     model, tested = cross_fit(plan_of(m), objects.fit)
     own, unseen = [], []
     for of_fold, p in tested:
-        looked = objects._look(p, 1)
-        own.append(looked.read_by(model).raw_NR[:, 1])
-        unseen.append(looked.read_by(of_fold).raw_NR[:, 1])
+        ((of_piece,),) = objects.objects([[p]])
+        own.append(of_piece.read_by(model).raw_NR[:, 1])
+        unseen.append(of_piece.read_by(of_fold).raw_NR[:, 1])
     assert np.concatenate(unseen).mean() > 1.1 * np.concatenate(own).mean()
 
 
@@ -138,16 +94,23 @@ def scored(model: ObjectModel, video: CachedVideo, found: list[Boxes]) -> np.nda
     return np.array([s.score for s in score_all(model.scorer(video.info, boxes=found), stream(video.frames, FPS))])
 
 
-def test_two_cameras_get_a_model_of_normal_each(seen: Seen) -> None:
+def test_objects_are_cut_once_for_all_that_read_them() -> None:
+    objects, m = made(config(), [camera(24, i % 2, i) for i in range(4)])
+    first = objects.objects([[p] for p in m.fit_on])
+    again = objects.objects([list(m.fit_on)])[0]
+    assert [o is p for (o,), p in zip(first, again, strict=True)] == [True] * 4
+
+
+def test_two_cameras_get_a_model_of_normal_each() -> None:
     shown = [camera(24, i % 2, i, speed=1.0 + 2 * (i % 2)) for i in range(6)]
     objects, m = made(config(), shown)
     model, tested = cross_fit(plan_of(m), objects.fit)
     model.threshold = threshold_of(m, tested, objects.score)
-    assert len(model.scenes) == 2 and len(seen.cut) == 6  # tubes of all video serve the scenes too
+    assert len(model.scenes) == 2
     for parity, (_, of_scene) in enumerate(model.scenes):
-        assert {p.video % 2 for p in seen.observed[id(of_scene)]} == {parity}
-    assert all({q.video % 2 for q in seen.observed[id(of_fold)]} == {p.video % 2} for of_fold, p in tested)
-    assert all(p not in seen.observed[id(of_fold)] for of_fold, p in tested)
+        assert {p.video for p in of_scene.fitted_on} == {parity, parity + 2, parity + 4}
+    assert all({q.video % 2 for q in of_fold.fitted_on} == {p.video % 2} for of_fold, p in tested)
+    assert all(p not in of_fold.fitted_on for of_fold, p in tested)
     assert model.threshold.normal_hours == pytest.approx(6 * 24 / FPS / 3600)
 
     again = ObjectModel.from_state(model.cfg, model.network, *model.state())
@@ -163,14 +126,14 @@ def test_two_cameras_get_a_model_of_normal_each(seen: Seen) -> None:
     np.testing.assert_array_equal(scored(model, unknown, found), scored(alone, unknown, found))
 
 
-def test_a_scene_with_hardly_any_object_is_measured_by_all_video(seen: Seen) -> None:
+def test_a_scene_with_hardly_any_object_is_measured_by_all_video() -> None:
     empty = [(v, [Boxes.none() for _ in found]) for v, found in (camera(24, 1, i) for i in range(2))]
     objects, m = made(config(), [*(camera(24, 0, i) for i in range(3)), *empty])
     model, tested = cross_fit(plan_of(m), objects.fit)
     assert len(model.scenes) == 2
     assert model.scenes[1][1].normal is model.normal and not model.scenes[1][1].scenes
     assert [p.video for _, p in tested] == [0, 1, 2, 3, 4]
-    assert all(p not in seen.observed[id(of_fold)] for of_fold, p in tested)
+    assert all(p not in of_fold.fitted_on for of_fold, p in tested)
     again = ObjectModel.from_state(model.cfg, model.network, *model.state())
     assert len(again.scenes) == 2
     assert threshold_of(m, tested, objects.score).normal_hours == pytest.approx(5 * 24 / FPS / 3600)
@@ -179,10 +142,8 @@ def test_a_scene_with_hardly_any_object_is_measured_by_all_video(seen: Seen) -> 
 def test_much_video_is_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folds, "MAX_OBJECTS", 60)
     objects, m = made(config(), [camera(50, 0, i) for i in range(2)])
-    model, _ = cross_fit(plan_of(m), objects.fit)
-    ((p, thin), looked), *_ = objects._kept.items()
-    assert thin == 5 and len(looked) == 3 * len(range(2, 50 - 1, 5)) and looked.fps == FPS / 5
-    assert p.frames == 50 and model.normal is not None
+    for part in objects.objects([[p] for p in m.fit_on]):
+        assert [len(o) for o in part] == [3 * len(range(2, 50 - 1, 5))] and part[0].fps == FPS / 5
 
 
 def test_video_without_objects_is_an_error() -> None:

@@ -15,7 +15,7 @@ from normalcy.detection.boxes import Boxes
 from normalcy.errors import DataError, ModelError, ShortVideoError, TrainingError, VideoError
 from normalcy.nn.build import build_network
 from normalcy.objects.model import GRID, ObjectModel, Regions, region_size
-from normalcy.objects.statistics import Seen, fused
+from normalcy.objects.statistics import ObjectValues, fused
 from normalcy.presets import load_config
 from normalcy.scoring.scorer import Scorer
 from normalcy.types import FrameScore
@@ -58,12 +58,12 @@ def fitted(cfg: Config, seed: int = 0) -> tuple[ObjectModel, np.ndarray, list[Bo
         found = with_scores(found)
     t = cfg.clip.length
     regions = [model.regions(images[i - t // 2 : i - t // 2 + t], found[i], 1 / FPS) for i in range(t // 2, 60 - t)]
-    looks = [model.look(clips) for clips in model.batches(regions, (W, H))]
-    for look in looks:
-        model.observe(look)
+    extracts = [model.extract(clips) for clips in model.batches(regions, (W, H))]
+    for x in extracts:
+        model.observe(x)
     model.fit()
-    raw = np.concatenate([model.raw(look) for look in looks])
-    model.calibrate([Seen(raw, [r.boxes for r in regions], (W, H), FPS)])
+    raw = np.concatenate([model.raw(x) for x in extracts])
+    model.calibrate([ObjectValues(raw, [r.boxes for r in regions], (W, H), FPS)])
     return model, images, found
 
 
@@ -87,7 +87,7 @@ def test_normal_objects_are_standard_in_their_cell(model: tuple[ObjectModel, np.
     t = m.cfg.clip.length
     regions = [m.regions(images[i - t // 2 : i - t // 2 + t], found[i], 1 / FPS) for i in range(t // 2, 60 - t)]
     (clips,) = m.batches(regions, (W, H))
-    raw, z = m.raw(m.look(clips)), m.read(clips)
+    raw, z = m.raw(m.extract(clips)), m.read(clips)
     by_hand = (raw - raw.mean(axis=0)) / raw.std(axis=0)
     two = [r.two_sided for r in m.readouts]
     np.testing.assert_allclose(z, np.where(two, np.abs(by_hand), by_hand), rtol=1e-3, atol=1e-3)
@@ -116,10 +116,10 @@ def test_every_readout_gives_a_value_for_every_object_that_it_knows() -> None:
     m, images, found = fitted(config(*on, "objects.detector=file", "objects.boxes=x"))
     assert m.names == [*ALL, "density", "flow"]
     clips = next(iter(m.batches([m.regions(images[:4], found[2], 1 / FPS)], (W, H))))
-    assert np.isfinite(m.raw(m.look(clips))).all()
+    assert np.isfinite(m.raw(m.extract(clips))).all()
     assert clips.teacher_NK is not None
     clips.teacher_NK[0] = 0.0  # a box of the motion detector
-    raw = m.raw(m.look(clips))
+    raw = m.raw(m.extract(clips))
     assert np.isnan(raw[0, 6]) and np.isfinite(raw[1:, 6]).all()
     assert m.read(clips)[0, 6] == 0.0
 
@@ -142,7 +142,7 @@ def test_without_objects_in_normal_video_there_is_no_model() -> None:
     cfg = config("objects.readouts=[continuity]")
     m = ObjectModel(cfg, build_network(cfg).eval())
     with pytest.raises(TrainingError, match="found no object"):
-        m.calibrate([Seen(np.zeros((0, 1)), [Boxes.none()], (W, H), FPS)])
+        m.calibrate([ObjectValues(np.zeros((0, 1)), [Boxes.none()], (W, H), FPS)])
     with pytest.raises(ModelError, match="not calibrated"):
         m.read(next(iter(m.batches([m.regions(np.zeros((4, H, W, 3), np.uint8), Boxes.none(), 0.04)], (W, H)))))
 

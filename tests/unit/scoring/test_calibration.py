@@ -13,11 +13,10 @@ from made_models import square_frames, tiny_config, tiny_network
 from normalcy.config import Config
 from normalcy.errors import TrainingError
 from normalcy.scoring import calibration
-from normalcy.scoring.calibration import calibrate
+from normalcy.scoring.calibration import FrameFolds, calibrate
+from normalcy.scoring.crossfit import cross_fit, plan_of
 from normalcy.scoring.frame_model import FrameModel
-from normalcy.scoring.normal_video import Material
-from normalcy.scoring.statistics import Raw
-from normalcy.scoring.windows import Windows
+from normalcy.scoring.normal_video import NormalVideo
 from normalcy.types import Frame, Piece, VideoInfo
 from normalcy.video.cache import CachedVideo
 
@@ -29,42 +28,7 @@ def video(images: np.ndarray, fps: float = 25.0, name: str = "v") -> CachedVideo
 
 
 def run(cfg: Config, videos: list[CachedVideo], fit: list[Piece], held: list[Piece], **kwargs: Any) -> FrameModel:
-    return calibrate(tiny_network(cfg), Material([], videos, fit, held, cfg, **kwargs))
-
-
-class Seen:
-    """First grey levels of the windows that each fold's readouts were fitted on and measured with, in the order of folds."""
-
-    def __init__(self) -> None:
-        self.windows: list[list[int]] = []
-        self.fitted: dict[int, list[int]] = {}
-        self.measured: dict[int, list[int]] = {}
-        self.kept: list[Any] = []  # an identity is used again once its owner is gone
-
-
-@pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
-    """What was shown to whom; readouts lists are known by their identity."""
-    out = Seen()
-    observe, add = FrameModel.observe, Raw.add
-
-    def levels(w: Windows) -> list[int]:
-        clips = w.clips_BTHWC[..., 0, 0, 0].tolist()
-        out.windows += clips
-        return [c[0] for c in clips]
-
-    def spy_observe(self: FrameModel, w: Windows) -> None:
-        out.kept.append(self.readouts)
-        out.fitted.setdefault(id(self.readouts), []).extend(levels(w))
-        observe(self, w)
-
-    def spy_add(self: Raw, w: Windows) -> None:
-        out.measured.setdefault(id(self.readouts), []).extend(levels(w))
-        add(self, w)
-
-    monkeypatch.setattr(FrameModel, "observe", spy_observe)
-    monkeypatch.setattr(Raw, "add", spy_add)
-    return out
+    return calibrate(tiny_network(cfg), NormalVideo([], videos, fit, held, cfg, **kwargs))
 
 
 def textured(n: int, first: int = 0, seed: int = 0, h: int = 48, w: int = 64) -> np.ndarray:
@@ -76,52 +40,69 @@ def textured(n: int, first: int = 0, seed: int = 0, h: int = 48, w: int = 64) ->
     return out
 
 
-def test_readouts_are_measured_on_video_that_they_were_not_fitted_on(seen: Seen) -> None:
-    videos = [video(textured(20, 20 * i)) for i in range(7)]
-    model = run(tiny_config("scoring.stride=3"), videos, [Piece(i, 0, 20) for i in range(5)], [Piece(i, 0, 20) for i in (5, 6)])
-    assert len(seen.measured) == 5  # folds of seven videos
-    everything = sorted(x for part in seen.measured.values() for x in part)
-    assert everything == [20 * i + s for i in range(7) for s in (0, 3, 6, 9, 12, 15, 16)]
-    for key, part in seen.measured.items():
-        assert not {x // 20 for x in part} & {x // 20 for x in seen.fitted[key]}
-        assert sorted({*part, *seen.fitted[key]}) == everything
-    (whole,) = (v for k, v in seen.fitted.items() if k not in seen.measured)
-    assert sorted(whole) == everything
-    assert len(model.normal) == len(model.readouts) and model.threshold is not None and not model.scenes
-    assert model.threshold.normal_hours == pytest.approx(7 * 20 / 25 / 3600)
+def crossed(cfg: Config, videos: list[CachedVideo], fit: list[Piece], held: list[Piece]) -> tuple[FrameModel, Any]:
+    """(model, each piece with the model that it is tested by)."""
+    m = NormalVideo([], videos, fit, held, cfg)
+    return cross_fit(plan_of(m), FrameFolds(tiny_network(cfg), m).fit)
 
 
-def test_a_single_video_is_cut_into_stretches(seen: Seen) -> None:
-    run(tiny_config("scoring.stride=2"), [video(textured(100))], [Piece(0, 0, 80, 2)], [Piece(0, 80, 100, 2)])
-    assert all(np.diff(w).tolist() == [2, 2, 2] for w in seen.windows)
-    starts = [sorted(part) for part in seen.measured.values()]
-    assert [(s[0], s[-1]) for s in starts] == [(0, 13), (20, 33), (40, 53), (60, 73), (80, 93)]
+def test_no_piece_is_tested_by_a_model_that_was_fitted_on_it() -> None:
+    videos, pieces = [video(textured(20, 20 * i)) for i in range(7)], [Piece(i, 0, 20) for i in range(7)]
+    model, tested = crossed(tiny_config("scoring.stride=3"), videos, pieces[:5], pieces[5:])
+    assert model.fitted_on == set(pieces) and not model.scenes
+    assert {p for _, p in tested} == set(pieces) and len({id(of_fold) for of_fold, _ in tested}) == 5  # folds of seven videos
+    for of_fold, _ in tested:
+        own = {p for other, p in tested if other is of_fold}
+        assert of_fold.fitted_on == set(pieces) - own
 
 
-def test_much_video_is_thinned_evenly(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_single_video_is_cut_into_stretches() -> None:
+    v = video(textured(100))
+    _, tested = crossed(tiny_config("scoring.stride=2"), [v], [Piece(0, 0, 80, 2)], [Piece(0, 80, 100, 2)])
+    assert [(p.start, p.stop) for _, p in tested] == [(20 * i, 20 * i + 20) for i in range(5)]
+    assert all(p not in of_fold.fitted_on for of_fold, p in tested)
+
+
+def starts(cfg: Config, videos: list[CachedVideo], pieces: list[Piece]) -> list[list[int]]:
+    """Of each piece its windows' first frames, told by their first pixel; every window keeps the step of its piece."""
+    m = NormalVideo([], videos, pieces, [], cfg)
+    out: list[list[int]] = [[] for _ in pieces]
+    for k, p, w in FrameFolds(tiny_network(cfg), m).windows([[p] for p in pieces], "density"):
+        clips = w.clips_BTHWC[..., 0, 0, 0].tolist()
+        assert all(np.diff(c).tolist() == [p.step] * 3 for c in clips)
+        out[k] += [c[0] for c in clips]
+    return out
+
+
+def test_windows_cover_each_piece_from_its_first_frame_to_its_last() -> None:
+    v = video(textured(100))
+    got = starts(tiny_config("scoring.stride=2"), [v], [Piece(0, 0, 20, 2), Piece(0, 50, 100)])
+    assert got == [[0, 4, 8, 12, 13], list(range(50, 97, 2))]
+
+
+def test_much_video_is_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "MAX_WINDOWS", 20)
-    run(
-        tiny_config("scoring.stride=1"),
-        [video(textured(100)), video(textured(100, 100))],
-        [Piece(0, 0, 100)],
-        [Piece(1, 0, 100)],
+    videos = [video(textured(100)), video(textured(100, 100))]
+    got = starts(tiny_config("scoring.stride=1"), videos, [Piece(0, 0, 100), Piece(1, 0, 100)])
+    assert got == [list(range(0, 97, 10)), list(range(100, 197, 10))]
+
+
+def test_two_cameras_get_a_model_of_normal_each() -> None:
+    videos, pieces = (
+        [video(textured(24, 24 * i, seed=i % 2), name=f"v{i}") for i in range(6)],
+        [Piece(i, 0, 24) for i in range(6)],
     )
-    for part in seen.measured.values():
-        assert len(part) <= 10 and set(np.diff(part)) == {10}
-
-
-def test_two_cameras_get_a_model_of_normal_each(seen: Seen) -> None:
-    videos = [video(textured(24, 24 * i, seed=i % 2), name=f"v{i}") for i in range(6)]
-    model = run(tiny_config(), videos, [Piece(i, 0, 24) for i in range(6)], [])
+    model = run(tiny_config(), videos, pieces, [])
     assert len(model.scenes) == 2
     for parity, (_, of_scene) in enumerate(model.scenes):
-        assert {x // 24 % 2 for x in seen.fitted[id(of_scene.readouts)]} == {parity}
+        assert of_scene.fitted_on == set(pieces[parity::2])
         assert model.at(videos[parity].frames[5:9]) is of_scene
     assert model.at(textured(4, seed=9)) is model  # a camera that was never seen
     arrays, scalars = model.state()
     again = FrameModel.from_state(model.cfg, model.network, arrays, scalars)
-    a, b = (m.at(videos[1].frames[5:9]) for m in (model, again))
-    assert [n.centre for n in a.normal] == [n.centre for n in b.normal] != [n.centre for n in model.normal]
+    of_scene = [m.at(videos[1].frames[5:9]) for m in (model, again)]
+    a, b, whole = ([n.centre for n in m.calibrated().readouts.values()] for m in (*of_scene, model))
+    assert a == b != whole
     assert model.threshold is not None and model.threshold.normal_hours == pytest.approx(6 * 24 / 25 / 3600)
 
 
