@@ -196,6 +196,7 @@ class Camera:
 
     def _opened(self, item: Opened) -> None:
         self._flush()
+        self._health.restart()
         self._info = item.info
         self._scorer = None
         if self._lost_since is not None:

@@ -97,6 +97,9 @@ class Health:
             return []
         small = cv2.resize(image, (WIDTH, max(8, round(WIDTH * image.shape[0] / image.shape[1]))), interpolation=cv2.INTER_AREA)
         grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.float32)
+        if any(b.shape != grey.shape for b in (*self.backgrounds, *self._recent)):  # another aspect: learn it anew
+            self.backgrounds, self._learning = [], []
+            self.restart()
         colour = float((small.max(axis=2).astype(np.int16) - small.min(axis=2)).mean())
         out: list[HealthChange] = []
         if self._last is not None:
@@ -115,8 +118,6 @@ class Health:
     def _light(self, grey: Grey, colour: float, time_s: float) -> list[HealthChange]:
         assert self._last is not None
         before, colour_before = self._last[1], self._last[2]
-        if before.shape != grey.shape:
-            return []
         d = grey - before
         up, down = float((d > CHANGED).mean()), float((d < -CHANGED).mean())
         switched = min(colour, colour_before) < GREY and max(colour, colour_before) > COLOURFUL
@@ -155,7 +156,7 @@ class Health:
             "frozen": (since >= self._s.frozen_s, f"the very same picture for {since:.0f} s"),
             "dark": (dark and not any(self._is_dark(b) for b in self.backgrounds), "nothing can be seen: the picture is dark"),
         }
-        if not self.backgrounds or dark or len(self._recent) < 3 or self.backgrounds[-1].shape != grey.shape:
+        if not self.backgrounds or dark or len(self._recent) < 3:
             return out
         now = np.median(np.stack(self._recent), axis=0).astype(np.float32)
         likeness = [_likeness(b, now) for b in self.backgrounds]
@@ -230,7 +231,7 @@ def _correlation(a: Grey, b: Grey) -> float:
 
 
 def _likeness(a: Grey, b: Grey) -> float:
-    return _correlation(_fine(a), _fine(b)) if a.shape == b.shape else 0.0
+    return _correlation(_fine(a), _fine(b))
 
 
 def _shift(a: Grey, b: Grey) -> tuple[float, float]:

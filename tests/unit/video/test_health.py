@@ -115,3 +115,8 @@ def test_what_was_learned_is_known_after_a_restart(watch: Watch) -> None:
     again = Watch()
     again.health = Health(SETTINGS, watch.health.backgrounds)
     assert ("moved", True) in again.show(5.0, dx=40)
+
+
+def test_another_aspect_of_the_picture_is_learned_anew(watch: Watch) -> None:
+    assert watch.show(6.0, image=lambda: view()[40:200]) == []
+    assert [b.shape for b in watch.health.backgrounds] == [(80, 160)]
