@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 
 import normalcy
 import normalcy.cli
+import normalcy.metrics
 
 HEAVY = ("torch", "lightning", "pytorch_lightning", "torchmetrics", "sklearn", "scipy", "matplotlib", "cv2", "av", "numpy")
 
@@ -43,6 +45,13 @@ def test_showing_the_settings_needs_no_arrays() -> None:
     loaded = loaded_after("from normalcy.cli import main; main(['config', 'show'])")
     assert "pydantic" in loaded
     assert not loaded & set(HEAVY)
+
+
+def test_metrics_need_arrays_alone() -> None:
+    names = [m.name for m in pkgutil.iter_modules(normalcy.metrics.__path__)]
+    assert len(names) >= 10
+    loaded = loaded_after("import " + ", ".join(f"normalcy.metrics.{n}" for n in names))
+    assert loaded & set(HEAVY) == {"numpy"}
 
 
 def test_the_probe_itself_notices_a_heavy_import() -> None:
