@@ -355,8 +355,9 @@ class Config(_Strict):
         for name in self.objects.readouts or ():
             if name not in ("density", "flow") and not getattr(self.tasks, name):
                 raise ValueError(f"objects.readouts names {name}, and tasks.{name} is off")
-        if self.tasks.distillation and self.objects.detector == "motion":
-            raise ValueError("tasks.distillation needs a detector with class scores: objects.detector=onnx, both or file")
+        if self.tasks.distillation and not DETECTORS[self.objects.detector].classes:
+            able = ", ".join(name for name, d in DETECTORS.items() if d.classes)
+            raise ValueError(f"tasks.distillation needs a detector with class scores: objects.detector={able}")
         return self
 
 

@@ -22,12 +22,33 @@ class Part:
     """For people: a few words behind its name."""
 
 
-DETECTORS: dict[str, Part] = {
-    "motion": Part("normalcy.detection.motion:MotionDetector", "what moves, no weights"),
-    "onnx": Part("normalcy.detection.yolox:YoloxDetector", "a YOLOX model"),
-    "both": Part("normalcy.detection.union:MergedDetector", "a YOLOX model, and what moves beside its boxes"),
-    "auto": Part("normalcy.detection.choice:AutoDetector", "both where weights are found, else motion"),
-    "file": Part("normalcy.detection.boxes_file:GivenBoxes", "boxes of your own"),
+@dataclass(frozen=True, slots=True)
+class DetectorPart(Part):
+    """A detector, and what it gives and needs."""
+
+    classes: bool = False
+    """Whether boxes come with class scores."""
+    weights: bool = False
+    """Whether it needs a model file (``objects.weights``)."""
+    ready: bool = False
+    """Whether it knows boxes already, so that no frame need be left out to save time."""
+    requires: tuple[str, ...] = ()
+    """Distributions that it needs beside those that are always installed."""
+
+
+ONNX = ("onnxruntime",)
+DETECTORS: dict[str, DetectorPart] = {
+    "motion": DetectorPart("normalcy.detection.motion:MotionDetector", "what moves, no weights"),
+    "onnx": DetectorPart("normalcy.detection.yolox:YoloxDetector", "a YOLOX model", classes=True, weights=True, requires=ONNX),
+    "both": DetectorPart(
+        "normalcy.detection.union:MergedDetector",
+        "a YOLOX model, and what moves beside its boxes",
+        classes=True,
+        weights=True,
+        requires=ONNX,
+    ),
+    "auto": DetectorPart("normalcy.detection.choice:AutoDetector", "both where weights are found, else motion", classes=True),
+    "file": DetectorPart("normalcy.detection.boxes_file:GivenBoxes", "boxes of your own", classes=True, ready=True),
 }
 """``objects.detector``: see normalcy.detection.base.DetectorKind."""
 ENCODERS: dict[str, Part] = {

@@ -11,10 +11,10 @@ from fakes import moving_square_video
 from normalcy.api.doctor import EXTRAS
 from normalcy.config import ObjectsConfig
 from normalcy.detection import weights
-from normalcy.detection.base import Detector, build_detector, detector_kind
+from normalcy.detection.base import Detector, build_detector
 from normalcy.detection.boxes import Boxes
 from normalcy.errors import ConfigError, WeightsError
-from normalcy.parts import DETECTORS
+from normalcy.parts import DETECTORS, load_part
 from normalcy.presets import load_config
 from onnx_made import yolox_model
 
@@ -31,7 +31,7 @@ def name(request: pytest.FixtureRequest) -> str:
 def cfg(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectsConfig:
     """Settings under which it has all that it needs, and no more."""
     monkeypatch.setattr(weights, "weights_folders", lambda: [tmp_path / "weights"])
-    kind = detector_kind(name)
+    kind = DETECTORS[name]
     for package in kind.requires:
         pytest.importorskip(package)
     more: dict[str, str] = {}
@@ -54,9 +54,9 @@ def search(detector: Detector) -> list[Boxes]:
 
 
 def test_it_says_what_it_is(name: str) -> None:
-    kind = detector_kind(name)
-    assert kind.name == name
-    assert DETECTORS[name].words in f"{ObjectsConfig.model_fields['detector'].description}"
+    kind = DETECTORS[name]
+    assert load_part(DETECTORS, name).name == name
+    assert kind.words and f"{name}: {kind.words}" in f"{ObjectsConfig.model_fields['detector'].description}"
     assert set(kind.requires) <= {package for package, _ in EXTRAS.values()}, "the doctor does not know what it requires"
 
 
@@ -86,12 +86,12 @@ def test_class_scores_come_where_it_says_so(name: str, cfg: ObjectsConfig) -> No
     if name == "auto":
         pytest.skip("it depends on what the machine has")
     some = next(b for b in search(build_detector(cfg)) if len(b))
-    assert (some.probs_NK is not None) == detector_kind(name).classes
+    assert (some.probs_NK is not None) == DETECTORS[name].classes
 
 
 def test_distillation_is_refused_without_class_scores(name: str) -> None:
     sets = ["level=object", "tasks.distillation=1", f"objects.detector={name}"]
-    if detector_kind(name).classes:
+    if DETECTORS[name].classes:
         assert load_config("tiny", sets=sets, environ={}).tasks.distillation == 1.0
     else:
         with pytest.raises(ConfigError, match="class scores"):
@@ -100,7 +100,7 @@ def test_distillation_is_refused_without_class_scores(name: str) -> None:
 
 def test_missing_weights_are_an_error_for_those_that_need_them(name: str, cfg: ObjectsConfig) -> None:
     without = cfg.model_copy(update={"weights": None})
-    if detector_kind(name).weights:
+    if DETECTORS[name].weights:
         with pytest.raises(WeightsError, match="get it with"):
             build_detector(without)
     elif name != "auto":

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from normalcy.config import ObjectsConfig
-from normalcy.detection.base import Detector, build_detector, detector_kind, sample_step
+from normalcy.detection.base import Detector, build_detector, sample_step
 from normalcy.detection.cache import boxes_of
 from normalcy.detection.choice import concrete
 from normalcy.detection.tracks import filled, track
 from normalcy.detection.weights import find_weights
 from normalcy.errors import OutputError, SourceError, UsageError
 from normalcy.files import Staging
+from normalcy.parts import DETECTORS
 from normalcy.presets import load_config
 from normalcy.results.detected import DetectedVideo, DetectResult, write_overlay, write_table
 from normalcy.results.record import Record
@@ -72,7 +73,7 @@ def detect(
     folder = Path(out)
     _may_write(folder, refs, force)
     cfg = concrete(cfg)
-    if detector_kind(cfg.detector).weights:  # here and not in the detector, so that a download can be watched
+    if DETECTORS[cfg.detector].weights:  # here and not in the detector, so that a download can be watched
         find_weights(cfg.weights, None if progress is None else lambda n, of: progress(f"fetch {cfg.weights}", n, of, {}))
     cfg = concrete(cfg, refs, None if progress is None else lambda n, of: progress("look at sizes", n, of, {}))
     finder = build_detector(cfg)
@@ -114,7 +115,7 @@ def _detect_one(
     started = time.perf_counter()
     table, film = f"{ref.name}.csv", f"{ref.name}.boxes.mp4"
     info = probe(ref)
-    every = 1 if detector_kind(cfg.detector).ready else sample_step(info.fps, cfg)
+    every = 1 if DETECTORS[cfg.detector].ready else sample_step(info.fps, cfg)
     finder.reset(ref.name, info.fps, every)
     key = {"normalcy": version(), "detector": finder.key, "fps": info.fps, "every": every}
     record = Record(_record_path(folder, ref), ref, key)

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from normalcy.detection.base import detector_kind
 from normalcy.detection.weights import KNOWN, locate, weights_folders
 from normalcy.files import check_writable
 from normalcy.parts import DETECTORS
@@ -191,7 +190,7 @@ def _fastest(work: Callable[[], object]) -> float:
 
 def _extra(name: str) -> Check:
     package, purpose = EXTRAS[name]
-    detectors = [d for d in DETECTORS if package in detector_kind(d).requires]
+    detectors = [d for d in DETECTORS if package in DETECTORS[d].requires]
     purpose += f" (detectors {', '.join(detectors)})" if detectors else ""
     try:
         return Check(f"extra {name}", f"{package} {importlib.metadata.version(package)}: {purpose}")

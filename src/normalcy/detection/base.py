@@ -68,28 +68,12 @@ class Replay:
 
 
 class DetectorKind(Protocol):
-    """What is known of a detector before there is one: the class that normalcy.parts.DETECTORS names."""
-
-    name: str
-    classes: bool
-    """Whether its boxes come with class scores (``Boxes.probs_NK``)."""
-    weights: bool
-    """Whether it needs a model file (``objects.weights``)."""
-    ready: bool
-    """Whether it knows boxes already, so that no frame need be left out to save time."""
-    requires: tuple[str, ...]
-    """Distributions that it needs beside those that normalcy always installs."""
+    """The class that a row of normalcy.parts.DETECTORS names."""
 
     @classmethod
     def build(cls, cfg: ObjectsConfig, features: bool = False) -> Detector:
         """One detector. features: see build_detector."""
         ...
-
-
-def detector_kind(name: str) -> DetectorKind:
-    """The kind of detector that ``objects.detector`` names."""
-    kind: DetectorKind = load_part(DETECTORS, name)
-    return kind
 
 
 def sample_step(fps: float, cfg: ObjectsConfig) -> int:
@@ -105,4 +89,5 @@ def build_detector(cfg: ObjectsConfig, features: bool = False) -> Detector:
     boxes too; of others ``features_ND`` is None. ``boxes_of`` keeps them with the boxes. A model that is stored should name
     its detector: see normalcy.detection.choice.concrete for ``auto``.
     """
-    return detector_kind(cfg.detector).build(cfg, features)
+    kind: DetectorKind = load_part(DETECTORS, cfg.detector)
+    return kind.build(cfg, features)

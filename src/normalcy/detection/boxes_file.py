@@ -36,8 +36,6 @@ class GivenBoxes:
     """Boxes from files, all of them. A frame without a row has no boxes; a video without a file is an error."""
 
     name = "file"
-    classes, weights, ready = True, False, True
-    requires: tuple[str, ...] = ()
 
     @classmethod
     def build(cls, cfg: ObjectsConfig, features: bool = False) -> GivenBoxes:

@@ -23,9 +23,6 @@ class AutoDetector:
     """Chooses between ``both`` and ``motion``; never the detector itself, which has the name of what was chosen."""
 
     name = "auto"
-    classes = True
-    weights = ready = False
-    requires: tuple[str, ...] = ()
 
     @classmethod
     def build(cls, cfg: ObjectsConfig, features: bool = False) -> Detector:

@@ -49,8 +49,6 @@ class MotionDetector:
     """Connected regions that differ from the background and moved lately. Class -1, score by contrast."""
 
     name = "motion"
-    classes = weights = ready = False
-    requires: tuple[str, ...] = ()
 
     @classmethod
     def build(cls, cfg: ObjectsConfig, features: bool = False) -> MotionDetector:

@@ -22,7 +22,6 @@ class MergedDetector:
     """The boxes of a detector, then those of motion beside them."""
 
     name = "both"
-    classes, weights, ready, requires = YoloxDetector.classes, YoloxDetector.weights, False, YoloxDetector.requires
 
     @classmethod
     def build(cls, cfg: ObjectsConfig, features: bool = False) -> MergedDetector:

@@ -102,9 +102,6 @@ class YoloxDetector:
     """Boxes of a YOLOX model. Of boxes that overlap, whatever their class, the surest stays: one object, one box."""
 
     name = "onnx"
-    classes = weights = True
-    ready = False
-    requires = ("onnxruntime",)
 
     @classmethod
     def build(cls, cfg: ObjectsConfig, features: bool = False) -> YoloxDetector:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from normalcy.config import Config
-from normalcy.detection.base import detector_kind
 from normalcy.errors import UsageError
 from normalcy.experiments.tables import ALL, LENGTHS, PAPER_LENGTH, TASK_SETTING, Row, Table, Task, at_length, control
+from normalcy.parts import DETECTORS
 from normalcy.presets import load_config
 from normalcy.scoring.readouts import NETWORK, READOUTS
 
@@ -91,7 +91,7 @@ def control_flags(base: Config) -> dict[str, object]:
 def _object_cell(row: Row, base: Config, preset: str, sets: Sequence[str], seed: int) -> Cell:
     """A row on the multi-task backbone: its tasks, each read by its own score, and the density of what they taught."""
     tasks, dropped = row.tasks, {"flow": MOTION_REASON}
-    if not detector_kind(base.objects.detector).classes:
+    if not DETECTORS[base.objects.detector].classes:
         tasks = tuple(t for t in tasks if t != "KD")
         kind = base.objects.detector
         dropped["distillation"] = (
