@@ -6,8 +6,9 @@ import warnings
 from collections.abc import Callable, Sequence
 
 from normalcy.config import ObjectsConfig
-from normalcy.detection.base import Detector, build_detector, detector_kind
+from normalcy.detection.base import Detector, build_detector
 from normalcy.detection.weights import DETECTOR, locate, missing
+from normalcy.parts import DETECTORS
 from normalcy.video.source import VideoRef
 
 Progress = Callable[[int, int], None]
@@ -45,7 +46,7 @@ def concrete(cfg: ObjectsConfig, videos: Sequence[VideoRef] = (), progress: Prog
         else:
             warnings.warn(f"{WITHOUT}; {lacking}", NoDetectorWarning, stacklevel=2)
             cfg = cfg.model_copy(update={"detector": "motion"})
-    if detector_kind(cfg.detector).weights and cfg.short_side is None and videos:
+    if DETECTORS[cfg.detector].weights and cfg.short_side is None and videos:
         from normalcy.detection.enlargement import choose_short_side
 
         cfg = cfg.model_copy(update={"short_side": choose_short_side(cfg, videos, progress)})
