@@ -36,7 +36,7 @@ EXAMPLES: dict[Decides, tuple[str, ...]] = {
     "calibration": ("scoring.bands=5", "objects.sizes=2"),
     "score": ("scoring.sigma_s=2", "clip.short=repeat", "alarm.release=0.5"),
     "place": ("objects.weights=there.onnx",),
-    "speed": ("scoring.batch=3", "objects.threads=1"),
+    "speed": ("scoring.batch=5", "objects.threads=7"),
     "run": ("train.workers=2",),
 }
 
