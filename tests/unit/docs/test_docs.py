@@ -189,7 +189,7 @@ def test_every_setting_has_default_range_and_meaning(make: ModuleType) -> None:
         ("train.holdout", "above 0 to below 0.9"),
         ("train.clip_norm", "above 0"),
         ("train.threads", "1 to 256, or null"),
-        ("input.size", "[width, height], or null"),
+        ("input.size", "list of two, or null"),
         ("clip.short", "error, repeat"),
         ("encoder.frozen", "true, false"),
     ],
