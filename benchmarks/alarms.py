@@ -22,10 +22,10 @@ from normalcy.config import AlarmConfig
 from normalcy.data.files import load_label_folder
 from normalcy.errors import DataError
 from normalcy.events.detector import EventDetector, closed
+from normalcy.experiments.store import left_behind
 from normalcy.metrics.events import EventMetrics, event_metrics
 from normalcy.results.scores_csv import read_scores
 from normalcy.types import FrameScore, VideoScores
-from quality.rows import left_behind
 
 ANYWHERE = (1, 1)
 """Picture size: only times are counted."""

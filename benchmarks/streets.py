@@ -25,10 +25,10 @@ from sklearn.metrics import roc_auc_score
 
 from normalcy.data.files import load_label_folder
 from normalcy.errors import DataError
+from normalcy.experiments.store import left_behind
 from normalcy.results.scores_csv import read_scores
 from normalcy.types import VideoScores
 from normalcy.virtual.generate import write_dataset
-from quality.rows import left_behind
 
 TRAIN_CLIPS, TRAIN_FRAMES, TEST_FRAMES = 10, 250, 200
 FUSED = "fused"

@@ -64,8 +64,6 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run, and return the exit code: 0 done, 1 failed, 2 wrong call, 4 some cells failed, 130 interrupted."""
     a = parser().parse_args(argv)
-    if not __package__:  # run as a folder: its own modules are those of the package around it
-        sys.path[0] = str(Path(__file__).resolve().parents[1])
     from normalcy.errors import ConfigError, NormalcyError, UsageError
 
     try:
@@ -80,10 +78,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(a: argparse.Namespace) -> int:
     from normalcy.cli.progress import shown
-    from quality import bench
+    from normalcy.experiments import sweep
 
-    order = bench.Order(
-        variants=bench.grid(a.name, a.settings, a.grid if a.command == "sweep" else ()),
+    wanted = sweep.Sweep(
+        variants=sweep.grid(a.name, a.settings, a.grid if a.command == "sweep" else ()),
         preset=a.preset,
         sets=tuple(a.sets),
         seeds=tuple(a.seeds),
@@ -93,17 +91,17 @@ def _run(a: argparse.Namespace) -> int:
         any_code=a.any_code,
     )
     with shown() if sys.stderr.isatty() else nullcontext() as progress:
-        failures = bench.run(order, a.root, a.out, a.work or a.out.with_suffix(".work"), a.device, _say, progress)
+        failures = sweep.run(wanted, a.root, a.out, a.work or a.out.with_suffix(".work"), a.device, _say, progress)
     return PARTLY if failures else OK
 
 
 def _print(a: argparse.Namespace) -> int:
     from normalcy.errors import DataError
-    from quality import rows, section, table
+    from normalcy.experiments import section, store, table
 
     if not a.results.is_file():
         raise DataError(f"{a.results}: no such results file")
-    results = rows.read(a.results)
+    results = store.read(a.results)
     if a.command == "section":
         print(section.to_markdown(results, a.name))
         return OK

@@ -155,7 +155,7 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo end to end on less video than it usually makes."""
     from normalcy.api import demo
     from normalcy.errors import UsageError
-    from normalcy.evaluation.baselines import PICTURE
+    from normalcy.evaluation.motion import PICTURE
 
     monkeypatch.setattr(demo, "TRAIN_CLIPS", 2)
     monkeypatch.setattr(demo, "TRAIN_FRAMES", 60)
@@ -165,9 +165,9 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "demo"
     with own_cache(tmp_path / "cache"):
         r = normalcy.demo(out, preset="tiny", progress=lambda s, d, t, f: stages.append(s))
-    beside = ["random (mean of 20)", "constant", "position", *PICTURE]
-    assert [row.name for row in r.rows] == ["normalcy", *beside]
-    assert {"simulate", "train", "score", "evaluate", "motion baselines", "report"} == set(r.seconds)
+    names = [row.name for row in r.rows]
+    assert names[0] == "fused" and names[-7:] == [*PICTURE, "random (mean of 20)", "constant", "position"]
+    assert {"simulate", "train", "score and evaluate", "report"} == set(r.seconds)
     page = r.report.read_text(encoding="utf-8")
     assert "motion (by row)" in page and "data:image/jpeg" in page and "<svg" in page
     assert "http://" not in page.replace("http://www.w3.org", "") and "<script" not in page

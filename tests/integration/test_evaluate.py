@@ -95,7 +95,7 @@ def test_scored_videos_carry_their_protocol_to_the_baselines(odd: Path, model_di
     assert {row.protocol for row in r.rows} == {"train, gaussian 0.7 s"}
     assert all(row.peeked is None for row in r.rows)
     assert r.pixel is not None and 0 <= r.pixel.pixel_auc <= 1
-    assert r.sizes is not None and sum(b.frames for b in r.sizes.bins) == 15
+    assert sum(b.frames for b in r.sizes["scores"].bins) == 15
     normalcy.score(odd, model_dir, tmp_path / "pv", device="cpu", sets=["scoring.normalise=per_video"])
     r = normalcy.evaluate(tmp_path / "pv", labels, masks=masks, resamples=5)
     assert all(row.peeked for row in r.rows)

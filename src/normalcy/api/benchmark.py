@@ -1,4 +1,4 @@
-"""A whole benchmark in one go: score every test video, judge the scores, write table, JSON, CSV and page.
+"""A whole benchmark in one go: score every test video, evaluate the scores, write table, JSON, CSV and page.
 
 Videos that are finished under the same settings are not scored again, so a run that was stopped goes on where it was.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,19 @@ from normalcy.data import catalogue
 from normalcy.data.base import Dataset, TestVideo, abbreviate
 from normalcy.errors import DataError
 from normalcy.evaluation.baseline_cache import raw_motion
-from normalcy.evaluation.baselines import BY_ROW, INTERPOLATION_BY_ROW, Scores, post_processed
-from normalcy.evaluation.evaluate import protocol_of
-from normalcy.evaluation.judge import Case, Judgement, cases, judge
+from normalcy.evaluation.evaluate import Evaluation, evaluate_videos
+from normalcy.evaluation.motion import BY_ROW, INTERPOLATION_BY_ROW
 from normalcy.evaluation.page import page
+from normalcy.evaluation.protocol import Protocol, Scores, post_processed, protocol_of
+from normalcy.evaluation.videos import ScoredTestVideo, join
 from normalcy.files import write_files
 from normalcy.metrics.table import to_csv, to_text
-from normalcy.report.page import write_page
-from normalcy.results.run_json import protocol as long_protocol
+from normalcy.report.page import ReportData, write_page
+from normalcy.results.run_json import protocol as protocol_words
+from normalcy.results.scored import ScoredVideo
 from normalcy.scoring.model import Model
-from normalcy.scoring.settings import alarm, with_settings
+from normalcy.scoring.settings import Alarm, alarm, with_settings
+from normalcy.tables import aligned
 from normalcy.types import Progress
 from normalcy.versions import versions
 from normalcy.video.source import VideoRef
@@ -43,21 +46,35 @@ class BenchmarkResult:
     title: str
     label_source: str
     folder: Path
-    judged: Judgement
+    evaluation: Evaluation
     split: Mapping[str, int]
     """Counts: train_videos, test_videos, test_frames, abnormal_frames."""
     protocol: str
     """How the model's frame score came about, in words."""
-    threshold: str
+    alarm: Alarm
     """What the alarm threshold rests on, or why there is none."""
-    seconds: float
-    """Wall time of decoding and scoring, that of earlier runs included."""
-    skipped: int
-    """Videos that an earlier run had finished."""
+    scored: Sequence[ScoredVideo] = ()
+    videos: Sequence[ScoredTestVideo] = ()
+    """The same videos beside their truth."""
+    post_processing: Protocol = field(default_factory=Protocol)
+    """What the scores and the baselines went through."""
+    baselines: Mapping[str, Scores] = field(default_factory=dict)
+    """Baselines that look at the picture: name -> video -> (N,) scores."""
     notes: Sequence[str] = ()
 
+    @property
+    def seconds(self) -> float:
+        """Wall time of decoding and scoring, that of earlier runs included."""
+        return round(sum(v.seconds for v in self.scored), 3)
+
+    @property
+    def skipped(self) -> int:
+        """Videos that an earlier run had finished."""
+        return sum(v.skipped for v in self.scored)
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Plain values for JSON, as results.json has them."""
+        e = self.evaluation
         return {
             "dataset": self.dataset,
             "title": self.title,
@@ -65,11 +82,16 @@ class BenchmarkResult:
             "folder": str(self.folder),
             "split": dict(self.split),
             "protocol": self.protocol,
-            "threshold": self.threshold,
+            "threshold": self.alarm.note,
             "seconds": self.seconds,
             "skipped": self.skipped,
-            **self.judged.to_dict(),
-            "notes": [*self.notes, *self.judged.notes],
+            "rows": [asdict(r) for r in e.rows],
+            "sizes": {name: s.to_dict() for name, s in e.sizes.items()},
+            "pixel": e.pixel.to_dict() if e.pixel else None,
+            "region": e.region.to_dict() if e.region else None,
+            "alarms": e.alarms.to_dict() if e.alarms else None,
+            "per_video": dict(e.per_video),
+            "notes": [*self.notes, *e.notes],
         }
 
 
@@ -91,11 +113,20 @@ def benchmark(
 ) -> BenchmarkResult:
     """Score and evaluate the test videos of a benchmark, beside baselines that go through the same post-processing.
 
-    dataset, root: a name of ``normalcy datasets list`` and the folder of the copy. model: a folder, or a loaded model. labels:
-    label set where there are several. partial: go on with an incomplete copy, and say so. config, sets: settings that scoring
-    may change. force: score again what is finished. resamples, seed: of the bootstrap intervals over videos.
-
     Writes ``out/VIDEO/`` as :func:`normalcy.score` does, and results.txt, results.csv, results.json and report.html.
+
+    Args:
+        dataset: a name of ``normalcy datasets list``.
+        root: folder of the copy.
+        model: a model folder, or a loaded model.
+        out: folder for everything.
+        labels: label set, where there are several.
+        partial: go on with an incomplete copy, and say so.
+        config, sets: settings that scoring may change.
+        force: score again what is finished.
+        device: auto, cpu or cuda, for a model folder.
+        resamples, seed: of the bootstrap intervals over videos.
+        progress: hears what is done.
 
     Raises:
         UsageError, DataError: unknown data set, incomplete copy, labels that do not fit. MetricError: undefined results.
@@ -103,63 +134,85 @@ def benchmark(
         ModelError, ConfigError, OutputError: as for score().
     """
     data = catalogue.load(dataset, root, labels=labels, require=("test",), partial=partial)
-    loaded = model if not isinstance(model, str | Path) else load(model, device)
-    return run_benchmark(data, loaded, Path(out), config, sets, force, resamples, seed, progress)
+    trained = load(model, device) if isinstance(model, str | Path) else model
+    result = run_benchmark(
+        data,
+        trained,
+        Path(out),
+        config=config,
+        sets=sets,
+        force=force,
+        resamples=resamples,
+        seed=seed,
+        progress=progress,
+    )
+    _write(result, with_settings(trained, config, sets))
+    return result
 
 
 def run_benchmark(
     data: Dataset,
     trained: Model,
     out: Path,
+    *,
     config: str | Path | None = None,
     sets: Sequence[str] = (),
     force: bool = False,
     resamples: int = 1000,
     seed: int = 0,
-    progress: Progress | None = None,
     baselines: Path | None = None,
+    progress: Progress | None = None,
 ) -> BenchmarkResult:
-    """benchmark() of a data set and a model that are loaded. baselines: folder for the motion of each video, if not out's."""
-    used = with_settings(trained, config, sets)
-    rest = alarm(trained.cfg, used)
+    """Score and evaluate as :func:`benchmark` does, without writing the files of results.
+
+    Args:
+        data: a data set with its test part.
+        trained: a model.
+        out: gets a folder per video.
+        config, sets: settings that scoring may change.
+        force: score again what is finished.
+        resamples, seed: of the bootstrap intervals over videos.
+        baselines: folder that keeps the motion of each video, if not one in ``out``.
+        progress: hears what is done.
+    """
+    model = with_settings(trained, config, sets)
+    threshold = alarm(trained.cfg, model)
     refs = [test_ref(v) for v in data.test]
-    places = any(v.masks or v.tracks for v in data.test)
-    scored = score(refs, trained, out, maps=places, force=force, config=config, sets=sets, progress=progress)
+    located = any(v.masks or v.tracks for v in data.test)
+    scored = score(refs, trained, out, maps=located, force=force, config=config, sets=sets, progress=progress)
     if scored.failed:
         names, reasons = abbreviate(scored.failed), "; ".join(scored.failed.values())
         raise DataError(
             f"{len(scored.failed)} of {len(refs)} test videos could not be scored ({names}), and without them no "
             f"result of {data.name} is comparable; the others are finished in {out}. {reasons}"
         )
-    by_name = {v.name: v for v in scored.videos}
-    found = cases(data.test, by_name)
-    protocol = protocol_of({v.name: v.folder for v in scored.videos})
+    videos = join(data.test, scored.videos, alarmed=threshold.value is not None)
+    post = protocol_of({v.name: v.folder for v in scored.videos})
     raw = raw_motion([v.ref for v in data.train if v.present], refs, baselines or out / BASELINES, progress)
-    motion = {method: post_processed(scores, protocol) for method, scores in raw.items()}
-
-    def tell(stage: str) -> None:
-        if progress is not None:
-            progress(f"evaluate {stage}", 0, None, {})
-
-    judged = judge(found, protocol, motion, rest.value is not None, resamples, seed, tell)
+    motion = {method: post_processed(scores, post) for method, scores in raw.items()}
+    evaluation = evaluate_videos(videos, post, motion, resamples=resamples, seed=seed, progress=progress)
     notes = list(data.notes)
     if BY_ROW not in motion:
         notes.append(f"No baselines {BY_ROW} and {INTERPOLATION_BY_ROW}: they need the training videos, and none are there.")
-    result = BenchmarkResult(
+    if threshold.value is None:
+        notes.append("No alarms: the model has no threshold under these settings.")
+    if not located:
+        notes.append("No pixel or region results and no AUC by size: the data set has no masks or tracks at hand.")
+    return BenchmarkResult(
         dataset=data.name,
         title=catalogue.entry(data.name).title,
         label_source=data.label_source,
         folder=out,
-        judged=judged,
-        split=split_counts(data, found),
-        protocol=long_protocol(used),
-        threshold=rest.note,
-        seconds=round(sum(v.seconds for v in scored.videos), 3),
-        skipped=sum(v.skipped for v in scored.videos),
-        notes=tuple(notes),
+        evaluation=evaluation,
+        split=split_counts(data, videos),
+        protocol=protocol_words(model),
+        alarm=threshold,
+        scored=scored.videos,
+        videos=videos,
+        post_processing=post,
+        baselines=motion,
+        notes=notes,
     )
-    _write(result, found, used, motion, rest.value)
-    return result
 
 
 def test_ref(video: TestVideo) -> VideoRef:
@@ -167,19 +220,20 @@ def test_ref(video: TestVideo) -> VideoRef:
     return replace(video.ref, name=video.name)
 
 
-def split_counts(data: Dataset, found: Sequence[Case]) -> dict[str, int]:
+def split_counts(data: Dataset, videos: Sequence[ScoredTestVideo]) -> dict[str, int]:
     """What the results rest on."""
     return {
         "train_videos": len(data.train),
-        "test_videos": len(found),
-        "test_frames": sum(len(c.labels) for c in found),
-        "abnormal_frames": sum(int(c.labels.sum()) for c in found),
+        "test_videos": len(videos),
+        "test_frames": sum(len(v.labels) for v in videos),
+        "abnormal_frames": sum(int(v.labels.sum()) for v in videos),
     }
 
 
 def table_text(result: BenchmarkResult) -> str:
     """Everything that was measured, for a terminal or a file: plain text."""
-    return "\n\n".join([head_text(result), to_text(result.judged.rows).rstrip(), rest_text(result)]).rstrip() + "\n"
+    blocks = [head_text(result), to_text(result.evaluation.rows).rstrip(), rest_text(result)]
+    return "\n\n".join(blocks).rstrip() + "\n"
 
 
 def head_text(result: BenchmarkResult) -> str:
@@ -193,28 +247,29 @@ def head_text(result: BenchmarkResult) -> str:
 
 def rest_text(result: BenchmarkResult) -> str:
     """What follows the table of frame-level results: AUC by size, alarms, notes."""
-    j = result.judged
-    blocks = [sizes_text(j)] if j.sizes else []
-    blocks += [alarms_text(j, result.threshold)] if j.alarms is not None else []
-    notes = [f"note: {n}" for n in (*result.notes, *j.notes)]
+    e = result.evaluation
+    blocks = [sizes_text(e)] if e.sizes else []
+    blocks += [alarms_text(e, result.alarm.note)] if e.alarms is not None else []
+    notes = [f"note: {n}" for n in (*result.notes, *e.notes)]
     return "\n\n".join([*blocks, *(["\n".join(notes)] if notes else [])])
 
 
-def sizes_text(j: Judgement) -> str:
+def sizes_text(e: Evaluation) -> str:
     """AUC by the share of the frame that the anomaly covers, one line per method."""
-    bins = next(iter(j.sizes.values())).bins
+    bins = next(iter(e.sizes.values())).bins
     head = ["AUC by anomaly size", *(f"{b.name} ({b.frames})" for b in bins)]
-    lines = [[name, *("-" if b.auc is None else f"{b.auc:.3f}" for b in m.bins)] for name, m in j.sizes.items()]
-    widths = [max(len(row[i]) for row in (head, *lines)) for i in range(len(head))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in (head, *lines))
+    return aligned(
+        [head, *([name, *("-" if b.auc is None else f"{b.auc:.3f}" for b in m.bins)] for name, m in e.sizes.items())]
+    )
 
 
-def alarms_text(j: Judgement, threshold: str) -> str:
+def alarms_text(e: Evaluation, threshold: str) -> str:
     """What a person on duty would see, in words."""
-    m = j.alarms
+    m = e.alarms
     if m is None:
         return "no alarms"
-    delay = f", {sorted(m.delays_s)[len(m.delays_s) // 2]:.1f} s after its start (median)" if m.delays_s else ""
+    median = e.rows[0].values["median_delay_s"]
+    delay = "" if median is None else f", {median:.1f} s after its start (median)"
     return (
         f"alarms: {m.detected} of {len(m.events)} events found{delay}; {m.false_alarms} false alarms in "
         f"{60 * m.normal_hours:.1f} minutes of normal video ({m.false_alarms_per_hour:.1f} per hour); an alarm was on during "
@@ -222,25 +277,36 @@ def alarms_text(j: Judgement, threshold: str) -> str:
     )
 
 
-def _write(
-    result: BenchmarkResult, found: Sequence[Case], used: Model, motion: Mapping[str, Scores], threshold: float | None
-) -> None:
-    record = {**result.to_dict(), "versions": versions(), "config": used.cfg.model_dump(mode="json"), "model": used.hash}
-    write_files(
-        result.folder,
-        {
-            TEXT: table_text(result).encode(),
-            TABLE: to_csv(result.judged.rows).encode(),
-            RESULTS: (json.dumps(record, indent=2, allow_nan=False) + "\n").encode(),
-        },
-    )
-    title = f"{result.title}: {used.cfg.encoder.name} encoder, {used.cfg.preset} preset"
+def _report(result: BenchmarkResult, model: Model) -> ReportData:
+    cfg = model.cfg
     facts = [
         ("data set", f"{result.title}, labels {result.label_source}"),
         *((k.replace("_", " "), str(v)) for k, v in result.split.items()),
         ("protocol", result.protocol),
-        ("threshold", result.threshold),
+        ("threshold", result.alarm.note),
         *versions().items(),
     ]
-    notes = [*result.notes, *result.judged.notes]
-    write_page(result.folder / PAGE, page(title, found, result.judged, motion, used.words, threshold, facts, notes))
+    return page(
+        f"{result.title}: {cfg.encoder.name} encoder, {cfg.preset} preset",
+        result.scored,
+        result.alarm.value,
+        model.words,
+        evaluation=result.evaluation,
+        labels={v.name: v.labels for v in result.videos},
+        baselines=result.baselines,
+        details=[("What this rests on", facts)],
+        notes=[*result.notes, *result.evaluation.notes],
+    )
+
+
+def _write(result: BenchmarkResult, model: Model) -> None:
+    record = {**result.to_dict(), "versions": versions(), "config": model.cfg.model_dump(mode="json"), "model": model.hash}
+    write_files(
+        result.folder,
+        {
+            TEXT: table_text(result).encode(),
+            TABLE: to_csv(result.evaluation.rows).encode(),
+            RESULTS: (json.dumps(record, indent=2, allow_nan=False) + "\n").encode(),
+        },
+    )
+    write_page(result.folder / PAGE, _report(result, model))

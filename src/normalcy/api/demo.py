@@ -10,24 +10,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from normalcy.api.demo_page import Material, report_data
-from normalcy.api.score import load, score
+from normalcy.api.benchmark import run_benchmark
+from normalcy.api.demo_page import demo_report
+from normalcy.api.score import load
 from normalcy.api.train import train
-from normalcy.config import Config
-from normalcy.data.files import load_label_folder
+from normalcy.data import catalogue
 from normalcy.errors import OutputError, UsageError
-from normalcy.evaluation.baselines import motion_scores
-from normalcy.evaluation.evaluate import EvalResult, evaluate
 from normalcy.files import write_bytes
-from normalcy.metrics.auc import frame_metrics
-from normalcy.metrics.table import ResultRow, frame_row
+from normalcy.metrics.table import ResultRow
 from normalcy.report.page import write_page
-from normalcy.results.run_json import short_protocol
 from normalcy.types import Progress
 from normalcy.versions import version
-from normalcy.virtual.generate import DatasetPaths, write_dataset
+from normalcy.virtual.generate import write_dataset
 
 MARK = "demo.json"
 """Tells a folder that a demo filled from one that holds something else."""
@@ -38,7 +32,6 @@ BUDGET = "alarm.budget_per_hour=30"
 """Clips of seconds: at one false alarm per hour of video the demo would show no alarm at all, at one in two minutes it can."""
 SETTINGS: Mapping[str, tuple[str, ...]] = {"cpu": (), "tiny": (), "paper": ("train.steps=20", "decoder.steps=20")}
 """Settings over each preset that keep the demo within minutes."""
-OURS = "normalcy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +42,7 @@ class DemoResult:
     report: Path
     """The HTML page."""
     rows: Sequence[ResultRow]
-    """The model first, then the baselines."""
+    """The model first, then its readouts and the baselines."""
     seconds: Mapping[str, float]
     """Wall time of each stage."""
     events: int
@@ -73,38 +66,41 @@ def demo(
     preset: str | None = None,
     progress: Progress | None = None,
 ) -> DemoResult:
-    """The whole road on a simulated scene: make video, train, score, evaluate, and one self-contained HTML report.
+    """Simulate a scene, then train, score and evaluate on it, and write one self-contained HTML report.
 
-    out: folder for everything; data, model and scores in it from an earlier demo are replaced. preset: default cpu with
-    fewer steps. open_browser: show the report. Raises OutputError where ``out`` cannot be written, UsageError where it
-    holds something else.
+    Args:
+        out: folder for everything; data, model and scores in it from an earlier demo are replaced.
+        seed: of the simulated scene and the training.
+        open_browser: show the report.
+        preset: default cpu.
+        progress: hears what is done.
+
+    Raises:
+        OutputError: ``out`` cannot be written. UsageError: it holds something else.
     """
     out = Path(out)
     _claim(out, seed)
     clock = _Clock()
-    data = write_dataset(out / "data", seed, TRAIN_CLIPS, TRAIN_FRAMES, TEST_CLIPS, TEST_FRAMES, progress=_simulating(progress))
+    paths = write_dataset(
+        out / "data", seed, TRAIN_CLIPS, TRAIN_FRAMES, TEST_CLIPS, TEST_FRAMES, progress=_simulating(progress)
+    )
     clock.lap("simulate")
-    trained = _train(data, out / "model", preset or "cpu", seed, progress)
+    sets = (BUDGET, *SETTINGS.get(preset or "cpu", ()))
+    sources = [str(p) for p in paths.train_videos]
+    trained = train(sources, out / "model", preset=preset or "cpu", sets=sets, seed=seed, force=True, progress=progress)
     clock.lap("train")
-    tests = [str(p) for p in data.test_videos]
-    done = score(tests, out / "model", out / "scores", maps=True, force=True, progress=progress)
-    clock.lap("score")
-    found = evaluate(out / "scores", data.labels[0].parent, masks=data.masks[0].parent, name=OURS, seed=seed)
-    clock.lap("evaluate")
-    model = load(out / "model", "cpu")
-    motion = _motion(data, model.cfg, progress)
-    labels = load_label_folder(data.labels[0].parent)
-    rows = [*found.rows, *_motion_rows(motion, labels, model.cfg)]
-    clock.lap("motion baselines")
-    material = Material(done, found, rows, motion, labels, data, out / "model", model, clock.laps)
-    write_page(out / REPORT, report_data(material))
+    data, model = catalogue.load("folder", out / "data", require=("train", "test", "masks")), load(out / "model")
+    result = run_benchmark(data, model, out / "scores", force=True, seed=seed, progress=progress)
+    clock.lap("score and evaluate")
+    write_page(out / REPORT, demo_report(result, model, data, paths.scene, out / "model", clock.laps))
     clock.lap("report")
-    events = sum(len(v.events) for v in done.videos)
-    result = DemoResult(out, out / REPORT, rows, dict(clock.laps), events)
-    _write_results(out / RESULTS, result, found, trained)
+    rows = result.evaluation.rows
+    made = DemoResult(out, out / REPORT, rows, dict(clock.laps), sum(len(v.events) for v in result.scored))
+    content = {**made.to_dict(), "training": dict(trained.figures), "evaluation": result.evaluation.to_dict()}
+    write_bytes(out / RESULTS, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
     if open_browser:
         webbrowser.open((out / REPORT).resolve().as_uri())
-    return result
+    return made
 
 
 def _claim(out: Path, seed: int) -> None:
@@ -133,32 +129,3 @@ def _simulating(progress: Progress | None) -> Any:
     if progress is None:
         return None
     return lambda done, total: progress("simulate", done, total, {})
-
-
-def _train(data: DatasetPaths, out: Path, preset: str, seed: int, progress: Progress | None) -> dict[str, float]:
-    """Train; returns the last figures."""
-    sets = (BUDGET, *SETTINGS.get(preset, ()))
-    sources = [str(p) for p in data.train_videos]
-    return dict(train(sources, out, preset=preset, sets=sets, seed=seed, force=True, progress=progress).figures)
-
-
-def _motion(data: DatasetPaths, cfg: Config, progress: Progress | None) -> dict[str, dict[str, Any]]:
-    s = cfg.scoring
-    tests, normal = [str(p) for p in data.test_videos], [str(p) for p in data.train_videos]
-    return motion_scores(normal, tests, s.smoothing, s.sigma_s, progress)
-
-
-def _motion_rows(motion: Mapping[str, Mapping[str, Any]], labels: Mapping[str, Any], cfg: Config) -> list[ResultRow]:
-    words = short_protocol(cfg).replace("per_video", "train")  # these baselines know no per-video normalisation
-    return [frame_row(name, words, frame_metrics(scores, labels)) for name, scores in motion.items()]
-
-
-def _write_results(path: Path, result: DemoResult, found: EvalResult, trained: Mapping[str, float]) -> None:
-    content = {**result.to_dict(), "training": dict(trained), "evaluation": found.to_dict()}
-    write_bytes(path, (json.dumps(content, indent=2, allow_nan=False, default=_plain) + "\n").encode())
-
-
-def _plain(o: Any) -> Any:
-    if isinstance(o, np.generic):
-        return o.item()
-    raise TypeError(f"a {type(o).__name__} cannot be stored")

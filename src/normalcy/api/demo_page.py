@@ -1,161 +1,112 @@
-"""The demo's page: which curves, frames and numbers of a scored data set are shown."""
+"""The demo's page: that of a benchmark, and frames with their masks and maps, pictures of events, and the training's curves."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from normalcy.api.benchmark import BenchmarkResult
 from normalcy.config import Config
-from normalcy.evaluation.baselines import BY_ROW, GLOBAL
-from normalcy.evaluation.evaluate import EvalResult
-from normalcy.metrics.auc import CountCurve, auc
-from normalcy.metrics.bysize import auc_by_size
-from normalcy.metrics.grid import mask_share
-from normalcy.metrics.table import ResultRow as Row
+from normalcy.data.base import Dataset, TestVideo
+from normalcy.evaluation.page import page
+from normalcy.evaluation.videos import ScoredTestVideo
+from normalcy.metrics.events import runs
 from normalcy.nn.bundle import CONFIG
 from normalcy.nn.tasks import TASKS, chance
-from normalcy.report.curves import Roc, SizeBin, Trace
-from normalcy.report.page import EventPicture, ReportData, ResultRow, StripFrame, VideoReport
-from normalcy.report.style import runs
-from normalcy.results.layout import MAPS, SCORES
-from normalcy.results.run_json import protocol
-from normalcy.results.scored import ScoredVideo, ScoreResult
-from normalcy.results.scores_csv import read_scores
+from normalcy.report.curves import Trace
+from normalcy.report.page import ReportData, StripFrame, VideoReport
 from normalcy.scoring.model import Model
-from normalcy.types import VideoScores
 from normalcy.versions import versions
 from normalcy.video.reader import VideoReader
-from normalcy.virtual.generate import DatasetPaths
 
-Scores = Mapping[str, NDArray[np.float64]]
 STRIP = 4
 """Frames shown of each video."""
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
-    """Everything that the page is made of."""
+def demo_report(
+    result: BenchmarkResult, model: Model, data: Dataset, scene: Path, model_folder: Path, seconds: Mapping[str, float]
+) -> ReportData:
+    """Fill the page.
 
-    scored: ScoreResult
-    found: EvalResult
-    rows: Sequence[Row]
-    """The model first, then the baselines."""
-    motion: Mapping[str, Scores]
-    labels: Mapping[str, NDArray[np.uint8]]
-    data: DatasetPaths
-    model_folder: Path
-    model: Model
-    seconds: Mapping[str, float]
-
-
-def report_data(m: Material) -> ReportData:
-    """The demo's results as the page wants them."""
-    scores = {v.name: read_scores(v.folder / SCORES) for v in m.scored.videos}
-    ours = {n: s.score for n, s in scores.items()}
-    threshold = m.model.threshold.value if m.model.threshold is not None and m.model.threshold.value > 0 else None
-    kinds = json.loads(m.data.scene.read_text(encoding="utf-8"))["kinds"]
-    videos = [
-        _video(m, v, scores[v.name], p, threshold, kinds) for v, p in zip(m.scored.videos, m.data.test_videos, strict=True)
-    ]
-    losses, accuracies = training_traces(m.model_folder, m.model.cfg)
-    return ReportData(
-        title="Normalcy demo: one simulated camera",
-        videos=videos,
-        threshold=threshold,
-        results=[_row(r, r is m.rows[0]) for r in m.rows],
-        rocs=[_roc(m.rows[0].name, ours, m.labels, True), *(_roc(n, s, m.labels, False) for n, s in m.motion.items())],
-        sizes=_sizes(m, ours),
-        losses=losses,
-        accuracies=accuracies,
-        details=_details(m, scores),
+    Args:
+        result: of the benchmark on the simulated data set.
+        model: that was trained.
+        data: the data set.
+        scene: its description, which names the kinds of anomaly in each clip.
+        model_folder: keeps the history of the training.
+        seconds: wall time of each stage.
+    """
+    cfg, threshold = model.cfg, result.alarm.value
+    rate = sum(v.frames for v in result.scored) / max(result.seconds, 1e-9)
+    settings = {"preset": cfg.preset, "seed": cfg.seed, "steps": cfg.train.steps, "clip length": cfg.clip.length}
+    plain = page(
+        "Normalcy demo: one simulated camera",
+        result.scored,
+        threshold,
+        model.words,
+        evaluation=result.evaluation,
+        labels={v.name: v.labels for v in result.videos},
+        baselines=result.baselines,
+        details=[
+            ("Protocol", [("score", result.protocol), ("threshold", result.alarm.note)]),
+            ("Settings", [(k, str(v)) for k, v in settings.items()]),
+            ("Time in seconds", [(k, f"{v:.1f}") for k, v in seconds.items()] + [("frames scored per second", f"{rate:.0f}")]),
+            ("Versions", list(versions().items())),
+        ],
         notes=[
             "The scene is simulated: exact truth comes with it, and it is easier than real video. "
             "It shows that the road works, not how well the method does on a real camera.",
             "Motion alone is a fair bar here: cars are fast and normal, and several of the anomalies are slow.",
         ],
     )
+    kinds: Mapping[str, Sequence[str]] = json.loads(scene.read_text(encoding="utf-8"))["kinds"]
+    losses, accuracies = training_traces(model_folder, cfg)
+    shown = zip(plain.videos, result.videos, data.test, strict=True)
+    videos = [_illustrated(v, scored, test, threshold, kinds.get(test.name, ())) for v, scored, test in shown]
+    return replace(plain, videos=videos, losses=losses, accuracies=accuracies)
 
 
-def _video(
-    m: Material, v: ScoredVideo, scores: VideoScores, path: Path, threshold: float | None, kinds: Mapping[str, Sequence[str]]
+def _illustrated(
+    v: VideoReport, scored: ScoredTestVideo, test: TestVideo, threshold: float | None, kinds: Sequence[str]
 ) -> VideoReport:
-    truth = m.labels[v.name]
-    shown = strip_frames(scores.score, truth)
-    pictures = _pictures(path, {*shown, *(e.peak_frame for e in v.events)})
-    maps = np.load(v.folder / MAPS, mmap_mode="r", allow_pickle=False)
-    masks = np.load(m.data.masks[0].parent / f"{v.name}.npz", allow_pickle=False)["masks"]
+    """A video of the page with pictures. Simulated videos have masks, and a benchmark with masks keeps maps."""
+    assert scored.maps is not None and scored.masks is not None
+    frames = strip_frames(v.scores.score, scored.labels)
+    pictures = _pictures(test.ref.path, {*frames, *(e.event.peak_frame for e in v.events)})
+    maps, masks = scored.maps(), scored.masks()
     strip = [
         StripFrame(
-            time_s=float(scores.time_s[i]),
-            score=float(scores.score[i]),
+            time_s=float(v.scores.time_s[i]),
+            score=float(v.scores.score[i]),
             image=pictures[i],
             # The page draws maps on the score's scale; a map's own threshold is 1.
-            map=np.asarray(maps[i], dtype=np.float32) * np.float32(threshold or 1.0),
+            map=maps[i] * np.float32(threshold or 1.0),
             mask=masks[i],
-            abnormal=bool(truth[i]),
+            abnormal=bool(scored.labels[i]),
         )
-        for i in shown
+        for i in frames
     ]
-    return VideoReport(
-        scores=scores,
-        events=[EventPicture(e, m.model.words[e.readout], pictures[e.peak_frame]) for e in v.events],
-        truth=truth,
-        others={n: s[v.name] for n, s in m.motion.items()},
-        strip=strip,
-        auc=m.found.metrics.per_video[v.name],
-        note="What happens here: " + ", ".join(k.replace("_", " ") for k in kinds.get(v.name, ())) + ".",
-    )
+    events = [replace(e, image=pictures[e.event.peak_frame]) for e in v.events]
+    words = ", ".join(k.replace("_", " ") for k in kinds)
+    return replace(v, strip=strip, events=events, note=" ".join(s for s in (f"What happens here: {words}.", v.note) if s))
 
 
 def strip_frames(score: NDArray[np.float64], truth: NDArray[np.uint8]) -> list[int]:
     """Frames that show hits and misses alike: the middle of each true stretch, the highest score, the middle of normal time."""
     stretches = sorted(runs(truth), key=lambda r: r[0] - r[1])[: STRIP - 2]
-    normal = sorted(runs(1 - truth.astype(np.int64)), key=lambda r: r[0] - r[1])[:1]
-    chosen = {(a + b) // 2 for a, b in [*stretches, *normal]} | {int(score.argmax())}
+    normal = sorted(runs(truth == 0), key=lambda r: r[0] - r[1])[:1]
+    chosen = {int(a + b) // 2 for a, b in [*stretches, *normal]} | {int(score.argmax())}
     return sorted(chosen)[:STRIP]
 
 
 def _pictures(path: Path, wanted: set[int]) -> dict[int, NDArray[np.uint8]]:
     with VideoReader(path) as reader:
         return {f.index: f.image for f in reader if f.index in wanted}
-
-
-def _row(r: Row, ours: bool) -> ResultRow:
-    v = r.values
-    return ResultRow(
-        r.name,
-        r.protocol + (" (saw test videos whole)" if r.peeked else ""),
-        v["micro_auc"],
-        v["macro_auc_padded"],
-        v["macro_auc_defined"],
-        v["eer"],
-        v["average_precision"],
-        ours,
-    )
-
-
-def _joined(scores: Scores, labels: Mapping[str, NDArray[np.uint8]]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    return np.concatenate([scores[n] for n in labels]), np.concatenate([labels[n] for n in labels]).astype(np.bool_)
-
-
-def _roc(name: str, scores: Scores, labels: Mapping[str, NDArray[np.uint8]], ours: bool) -> Roc:
-    curve = CountCurve.of(*_joined(scores, labels))
-    fpr, tpr = curve.rates()
-    return Roc(name, fpr, tpr, curve.auc(), ours)
-
-
-def _sizes(m: Material, ours: Scores) -> list[SizeBin]:
-    """AUC by size of the anomaly for the model and for motion by row."""
-    shares = {p.stem: mask_share(np.load(p, allow_pickle=False)["masks"]) for p in m.data.masks}
-    both = {m.rows[0].name: ours, BY_ROW: m.motion[BY_ROW], GLOBAL: m.motion[GLOBAL]}
-    found = {n: auc_by_size(s, m.labels, shares, resamples=1).bins for n, s in both.items()}
-    first = found[m.rows[0].name]
-    return [SizeBin(b.name, b.frames, {n: bins[i].auc for n, bins in found.items()}) for i, b in enumerate(first) if b.frames]
 
 
 def training_traces(model_folder: Path, cfg: Config) -> tuple[list[Trace], list[Trace]]:
@@ -172,28 +123,3 @@ def training_traces(model_folder: Path, cfg: Config) -> tuple[list[Trace], list[
                 step, value = np.array(points, dtype=np.float64).T
                 into.append(Trace(name.replace("_", " "), step, value, guess.get(name) if kind == "accuracy" else None))
     return losses, accuracies
-
-
-def _details(m: Material, scores: Mapping[str, VideoScores]) -> list[tuple[str, list[tuple[str, str]]]]:
-    cfg = m.model.cfg
-    alone: list[tuple[str, str]] = []
-    for name in m.model.names:
-        s, y = _joined({n: v.readouts[name] for n, v in scores.items()}, m.labels)
-        alone.append((name, f"{100 * auc(s, y):.1f}"))
-    rate = sum(v.frames for v in m.scored.videos) / max(sum(v.seconds for v in m.scored.videos), 1e-9)
-    pixel = m.found.pixel
-    more = [] if pixel is None else [("pixel AUC %", f"{100 * pixel.pixel_auc:.1f}")]
-    threshold = [] if m.model.threshold is None else [("threshold", m.model.threshold.sentence())]
-    settings = {
-        "preset": cfg.preset,
-        "seed": cfg.seed,
-        "steps": cfg.train.steps,
-        "clip length": cfg.clip.length,
-    }
-    return [
-        ("Each readout alone, micro AUC %", [*alone, *more]),
-        ("Protocol", [("score", protocol(m.model)), *threshold]),
-        ("Settings", [(k, str(v)) for k, v in settings.items()]),
-        ("Time in seconds", [(k, f"{v:.1f}") for k, v in m.seconds.items()] + [("frames scored per second", f"{rate:.0f}")]),
-        ("Versions", list(versions().items())),
-    ]

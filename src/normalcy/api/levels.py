@@ -19,7 +19,7 @@ from normalcy.objects.model import ObjectModel
 from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.model import Model
 from normalcy.training.level import FrameLevel
-from normalcy.training.run import TrainResult, fit
+from normalcy.training.run import AfterNetwork, TrainResult, fit
 from normalcy.types import Progress
 from normalcy.video.source import VideoRef
 
@@ -35,14 +35,18 @@ def train_level(
     resume: bool = False,
     force: bool = False,
     progress: Progress | None = None,
+    after_network: AfterNetwork | None = None,
 ) -> TrainResult:
-    """normalcy.training.run.fit at the level of the configuration. Raises what it raises."""
+    """normalcy.training.run.fit at the level of the configuration. Raises what it raises.
+
+    after_network is not called at level ``both``, which trains two.
+    """
     if cfg.level == "frame":
-        return fit(refs, out, cfg, device, resume, force, progress)
+        return fit(refs, out, cfg, device, resume, force, progress, after_network=after_network)
     looking = None if progress is None else lambda n, of: progress("look at sizes", n, of, {})
     cfg = cfg.model_copy(update={"objects": concrete(cfg.objects, refs, looking)})
     if cfg.level == "object":
-        return fit(refs, out, cfg, device, resume, force, progress, ObjectLevel())
+        return fit(refs, out, cfg, device, resume, force, progress, ObjectLevel(), after_network)
     if (out / CONFIG).exists() and not force:
         raise UsageError(f"{out}: already holds a trained model; choose another folder, or replace it with --force")
     inner, objects = out / INNER, cfg.model_copy(update={"level": "object"})

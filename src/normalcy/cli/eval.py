@@ -109,7 +109,7 @@ def _draw(result: BenchmarkResult, page: str) -> None:
     from normalcy.api.benchmark import head_text, rest_text
     from normalcy.metrics.table import TITLES
 
-    rows = result.judged.rows
+    rows = result.evaluation.rows
     table = Table(box=None, pad_edge=False)
     table.add_column("method", no_wrap=True)
     for title in SHOWN.values():

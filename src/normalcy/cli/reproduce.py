@@ -42,7 +42,7 @@ def reproduce(
 
     advice = "Finished cells are kept: the same command goes on with the rest"
     with exits.interruptible(advice), shown() as progress:
-        result = run(**options, tell=exits.say if as_json else show.out, progress=progress)
+        result = run(**options, say=exits.say if as_json else show.out, progress=progress)
     show.out(show.as_json(result.to_dict()) if as_json else f"\n{to_text(result)}\nsection {out / (table + '.md')}")
     for name, reason in result.failed.items():
         exits.say(f"{name}: {reason}")

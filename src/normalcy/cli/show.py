@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from normalcy.api.demo import DemoResult
     from normalcy.api.doctor import Report
-    from normalcy.evaluation.evaluate import EvalResult
+    from normalcy.evaluation.evaluate import Evaluation
     from normalcy.metrics.compare import Comparison
     from normalcy.results.scored import ScoreResult
     from normalcy.training.run import TrainResult
@@ -98,17 +98,15 @@ def scored(r: ScoreResult) -> str:
     return "\n\n".join(blocks)
 
 
-def evaluated(r: EvalResult) -> str:
-    """The table of results beside the baselines, then AUC by size and pixel AUC where masks were given."""
+def evaluated(r: Evaluation) -> str:
+    """The table of results beside the baselines, then AUC by size where masks were given."""
     from normalcy.metrics.table import to_text
 
     blocks = [to_text(r.rows).rstrip()]
-    if r.sizes is not None:
+    if (own := r.sizes.get(r.rows[0].name)) is not None:
         sizes: list[list[object]] = [["share of the frame", "AUC", "frames", "videos"]]
-        sizes += [[b.name, "-" if b.auc is None else f"{b.auc:.3f}", b.frames, b.videos] for b in r.sizes.bins]
+        sizes += [[b.name, "-" if b.auc is None else f"{b.auc:.3f}", b.frames, b.videos] for b in own.bins]
         blocks.append(columns(sizes))
-    if r.pixel is not None:
-        blocks.append(f"pixel AUC {r.pixel.pixel_auc:.3f}")
     if r.versus is not None:
         blocks.append(_compared(r.versus))
     return "\n\n".join([*blocks, *r.notes])

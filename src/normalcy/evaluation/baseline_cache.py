@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.errors import OutputError
-from normalcy.evaluation.baselines import GLOBAL, INTERPOLATION, PICTURE, Scores
-from normalcy.evaluation.motion import Rows, change_scores, fit_rows
-from normalcy.files import replacing
+from normalcy.evaluation.motion import GLOBAL, INTERPOLATION, PICTURE, Rows, change_scores, fit_rows
+from normalcy.evaluation.protocol import Scores
+from normalcy.files import write_files
 from normalcy.results.record import stamp
 from normalcy.types import Progress
 from normalcy.versions import version
@@ -35,7 +35,7 @@ def raw_motion(
     """
     trained_on = [stamp(r) for r in train]
     rows: Rows | None = None
-    found: dict[str, Scores] = {method: {} for method in (PICTURE if train else (GLOBAL, INTERPOLATION))}
+    scores: dict[str, Scores] = {method: {} for method in (PICTURE if train else (GLOBAL, INTERPOLATION))}
     for i, ref in enumerate(test):
         if progress is not None:
             progress("motion baselines", i, len(test), {})
@@ -46,11 +46,11 @@ def raw_motion(
                 rows = fit_rows(train)
             values = change_scores(ref, rows)
             _keep(path, values)
-        for method, v in zip(found, values, strict=True):
-            found[method][ref.name] = v
+        for method, v in zip(scores, values, strict=True):
+            scores[method][ref.name] = v
     if progress is not None:
         progress("motion baselines", len(test), len(test), {})
-    return found
+    return scores
 
 
 def _key(ref: VideoRef, trained_on: object) -> str:
@@ -66,9 +66,6 @@ def _kept(path: Path) -> NDArray[np.float64] | None:
 
 
 def _keep(path: Path, values: NDArray[np.float64]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as part, part.open("xb") as f:
-            np.save(f, values)
-    except OSError as e:
-        raise OutputError(f"{path}: cannot be written: {e.strerror or e}") from e
+    content = io.BytesIO()
+    np.save(content, values)
+    write_files(path.parent, {path.name: content.getvalue()})

@@ -26,6 +26,11 @@ TOP = 0.01
 SIZE = InputConfig(short_side=160, multiple=BLOCK)
 """The pictures that are compared are this size, whatever the model works at."""
 
+GLOBAL, BY_ROW = "motion (global)", "motion (by row)"
+INTERPOLATION, INTERPOLATION_BY_ROW = "interpolation (global)", "interpolation (by row)"
+PICTURE = (GLOBAL, BY_ROW, INTERPOLATION, INTERPOLATION_BY_ROW)
+"""The baselines that look at the picture, in the order of :func:`change_scores`."""
+
 Floats = NDArray[np.float64]
 
 

@@ -1,4 +1,4 @@
-"""The page of a benchmark: curves per video against truth, ROC, AUC by size, the table."""
+"""The report page of scored videos: curves and events of each, and what was measured of them where there are labels."""
 
 from __future__ import annotations
 
@@ -7,80 +7,92 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.evaluation.judge import Case, Judgement
+from normalcy.evaluation.evaluate import READOUT, Evaluation
+from normalcy.evaluation.protocol import Scores
 from normalcy.metrics.auc import CountCurve
-from normalcy.metrics.table import ResultRow as Row
 from normalcy.report.curves import Roc, SizeBin
-from normalcy.report.page import EventPicture, ReportData, ResultRow, VideoReport
+from normalcy.report.page import EventPicture, ReportData, VideoReport
+from normalcy.results.layout import SCORES
+from normalcy.results.scored import ScoredVideo
+from normalcy.results.scores_csv import read_scores
 
-Scores = Mapping[str, NDArray[np.float64]]
+Labels = Mapping[str, NDArray[np.uint8]]
 
 
 def page(
     title: str,
-    found: Sequence[Case],
-    judged: Judgement,
-    motion: Mapping[str, Scores],
-    words: Mapping[str, str],
+    scored: Sequence[ScoredVideo],
     threshold: float | None,
-    facts: Sequence[tuple[str, str]],
-    notes: Sequence[str],
+    words: Mapping[str, str],
+    *,
+    evaluation: Evaluation | None = None,
+    labels: Labels | None = None,
+    baselines: Mapping[str, Scores] | None = None,
+    details: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (),
+    notes: Sequence[str] = (),
 ) -> ReportData:
-    """Results of a benchmark as the page wants them. motion: baseline -> video -> scores; drawn under our curve.
-    words: what a high value says, by readout (``model.words``)."""
-    first = judged.rows[0].name
-    ours = {c.video.name: c.scores.score for c in found}
-    truth = {c.video.name: c.labels for c in found}
-    peeked = [f"{r.name} ({r.protocol}): {r.peeked}." for r in judged.rows if r.peeked is not None]
+    """Fill the report page.
+
+    Args:
+        title: of the page.
+        scored: what :func:`normalcy.score` returned. With nothing else the page shows scores and events alone.
+        threshold: of the frame score; None where events were not looked for.
+        words: what a high value says, by readout (``model.words``).
+        evaluation: what was measured against ``labels``.
+        labels: video name -> (N,) labels.
+        baselines: name -> video -> (N,) scores, drawn under the model's.
+        details: sections of (key, value) lines that say how the results were made.
+        notes: more sentences on what the numbers mean.
+    """
+    labels, baselines = labels or {}, baselines or {}
+    rows = evaluation.rows if evaluation is not None else ()
+    peeked = [f"{r.name} ({r.protocol}): {r.peeked}." for r in rows if r.peeked is not None]
+    videos = [_video(v, words, evaluation, labels, baselines) for v in scored]
+    rocs = []
+    if evaluation is not None:
+        own = {v.scores.name: v.scores.score for v in videos}
+        rocs = [_roc(n, s, labels, n == rows[0].name) for n, s in {rows[0].name: own, **baselines}.items()]
     return ReportData(
         title=title,
-        videos=[_video(c, judged, motion, words) for c in found],
+        videos=videos,
         threshold=threshold if threshold is not None and threshold > 0 else None,
-        results=[table_row(r, r.name == first) for r in judged.rows],
-        rocs=[_roc(first, ours, truth, True), *(_roc(n, s, truth, False) for n, s in motion.items())],
-        sizes=_sizes(judged, [first, *motion]),
-        details=[("What this rests on", list(facts))],
+        results=rows,
+        own=sum(r is rows[0] or r.name.startswith(READOUT) for r in rows),
+        rocs=rocs,
+        sizes=_sizes(evaluation, [rows[0].name, *baselines]) if evaluation is not None else [],
+        details=details,
         notes=[*notes, *peeked],
     )
 
 
-def _video(c: Case, judged: Judgement, motion: Mapping[str, Scores], words: Mapping[str, str]) -> VideoReport:
-    auc = judged.per_video[c.video.name]
-    one_class = "" if auc is not None else "One class only, so no AUC of its own."
+def _video(
+    v: ScoredVideo,
+    words: Mapping[str, str],
+    evaluation: Evaluation | None,
+    labels: Labels,
+    baselines: Mapping[str, Scores],
+) -> VideoReport:
+    auc = evaluation.per_video[v.name] if evaluation is not None else None
+    one_class = ["One class only, so no AUC of its own."] if evaluation is not None and auc is None else []
     return VideoReport(
-        scores=c.scores,
-        events=[EventPicture(e, words[e.readout]) for e in c.scored.events],
-        truth=c.labels,
-        others={n: s[c.video.name] for n, s in motion.items()},
+        scores=read_scores(v.folder / SCORES, v.name),
+        events=[EventPicture(e, words[e.readout]) for e in v.events],
+        truth=labels.get(v.name),
+        others={n: s[v.name] for n, s in baselines.items()},
         auc=auc,
-        note=" ".join(s for s in (one_class, *c.scored.warnings) if s),
+        note=" ".join([*one_class, *v.warnings]),
     )
 
 
-def table_row(r: Row, ours: bool) -> ResultRow:
-    """One line of the page's table."""
-    v = r.values
-    return ResultRow(
-        name=r.name,
-        protocol=r.protocol if r.peeked is None else f"{r.protocol} (peeked)",
-        micro=v.get("micro_auc"),
-        macro_padded=v.get("macro_auc_padded"),
-        macro_defined=v.get("macro_auc_defined"),
-        eer=v.get("eer"),
-        ap=v.get("average_precision"),
-        ours=ours,
-    )
-
-
-def _roc(name: str, scores: Scores, truth: Mapping[str, NDArray[np.uint8]], ours: bool) -> Roc:
+def _roc(name: str, scores: Scores, labels: Labels, ours: bool) -> Roc:
     curve = CountCurve.of(
-        np.concatenate([scores[n] for n in truth]), np.concatenate([y.astype(np.bool_) for y in truth.values()])
+        np.concatenate([scores[n] for n in labels]), np.concatenate([y.astype(np.bool_) for y in labels.values()])
     )
     return Roc(name, *curve.rates(), auc=curve.auc(), ours=ours)
 
 
-def _sizes(judged: Judgement, names: Sequence[str]) -> list[SizeBin]:
-    known = {n: judged.sizes[n] for n in names if n in judged.sizes}
+def _sizes(evaluation: Evaluation, names: Sequence[str]) -> list[SizeBin]:
+    known = {n: evaluation.sizes[n] for n in names if n in evaluation.sizes}
     if not known:
         return []
     bins = next(iter(known.values())).bins

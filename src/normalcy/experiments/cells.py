@@ -1,18 +1,23 @@
-"""From a row of a table to the configuration that runs it. The one place that says which readouts suit which tasks."""
+"""A cell: one configuration on one data set with one seed, its control, and what both are known by."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from normalcy.config import Config
-from normalcy.errors import UsageError
-from normalcy.experiments.tables import ALL, LENGTHS, PAPER_LENGTH, TASK_SETTING, Row, Table, Task, at_length, control
-from normalcy.parts import DETECTORS
+from normalcy.config import Config, values
+from normalcy.data.base import Dataset
+from normalcy.experiments import code
+from normalcy.nn.device import pick_device
 from normalcy.presets import load_config
-from normalcy.scoring.readouts import NETWORK, READOUTS
+from normalcy.results.record import stamp
+from normalcy.versions import version
+from normalcy.video.source import VideoRef
 
-MOTION_REASON = "reads no network, so it would add the same to every row and hide what the tasks change"
 CONTROL_STEPS = 50
 """Steps of the untrained encoder: enough for its batch statistics to settle."""
 CONTROL_LR = 1e-12
@@ -21,116 +26,78 @@ CONTROL_LR = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One configuration, ready to train."""
+    """One configuration, one data set, one seed, ready to run."""
 
-    row: Row
+    name: str
+    """Of the configuration, as tables show it."""
+    data: Dataset
+    dataset: str
+    """The name that the data set goes by."""
     cfg: Config
-    dropped: dict[str, str]
-    """Readout of the preset that this row does without -> the reason."""
-    added: dict[str, str]
-    """Readout that the preset does not have -> why this row needs it."""
+    sets: Sequence[str]
+    key: str
+    """Digest of everything but the code that decides the cell's numbers."""
+    untrained: bool = False
+    """Whether this is a control."""
+    control: str | None = None
+    """Key of its control, where there is one."""
+
+    @property
+    def code(self) -> str:
+        """Digest of the code that its numbers rest on."""
+        return code.score_code(self.cfg.level != "frame")
+
+    def network_key(self, device: str) -> str:
+        """Digest of what decides the trained network: settings, training videos, code, and where it is computed."""
+        settings = values(self.cfg, "network", "place")
+        trained_with = code.network_code(self.cfg.level != "frame")
+        where = str(pick_device(device)), version("torch")
+        return digest([self.dataset, settings, [[v.name, *_size(v.ref)] for v in self.data.train], trained_with, *where])
 
 
-def rows_of(table: Table, preset: str, sets: Sequence[str]) -> tuple[Row, ...]:
-    """Rows of a table under a preset: those printed and, in Table 1, the same at the preset's own T if that is another.
+def pair(
+    name: str, data: Dataset, dataset: str, preset: str, sets: Sequence[str], seed: int, threads: int
+) -> tuple[Cell, Cell]:
+    """A configuration's cell and its control. Raises ConfigError.
 
-    The light encoder sees nine frames at most, so the paper's lengths alone would say little about it.
+    Settings from the environment are left out: a result has to say all that it rests on.
     """
-    own = base_config(table, preset, sets).clip.length
-    if not table.lengths or own in LENGTHS:
-        return table.rows
-    tasks: tuple[tuple[Task, ...], ...] = (("CJ",), ("DL",), ("MFE",), ALL)
-    return (*(at_length(t, own) for t in tasks), control(own), *table.rows)
+    flags: dict[str, object] = {"seed": seed, "train.threads": threads}
+    cfg = load_config(preset, sets=sets, flags=flags, environ={})
+    frozen = load_config(preset, sets=sets, flags={**flags, **control_flags(cfg)}, environ={})
+    control = Cell(name, data, dataset, frozen, sets, fingerprint(frozen, data), untrained=True)
+    return Cell(name, data, dataset, cfg, sets, fingerprint(cfg, data), control=control.key), control
 
 
-def base_config(table: Table, preset: str, sets: Sequence[str]) -> Config:
-    """Preset and settings that all rows share.
-
-    Raises UsageError for a setting that the table itself decides, ConfigError for one that does not exist.
-    """
-    decided = {f"tasks.{name}" for name in TASK_SETTING.values()} | {"seed", "preset"}
-    decided |= {"clip.length"} if table.lengths else set()
-    for item in sets:
-        key = item.partition("=")[0].strip()
-        if key in decided or (key in ("tasks", "clip") and any(d.startswith(key + ".") for d in decided)):
-            raise UsageError(f"--set {item}: {table.name} decides {key} row by row; leave it out")
-    return load_config(preset, sets=sets)
-
-
-def configure(table: Table, row: Row, preset: str, sets: Sequence[str], seed: int) -> Cell:
-    """The configuration of one row and seed.
-
-    Raises UsageError, ConfigError as :func:`base_config`, and UsageError where no readout of the preset suits the row's tasks.
-    """
-    base = base_config(table, preset, sets)
-    if row.level == "object":
-        return _object_cell(row, base, preset, sets, seed)
-    readouts, dropped, added = suited_readouts(base, row.tasks)
-    flags: dict[str, object] = {"seed": seed, "scoring.readouts": readouts}
-    for task, name in TASK_SETTING.items():
-        flags[f"tasks.{name}"] = (getattr(base.tasks, name) or 1.0) if task in row.tasks else 0.0
-    if row.length is not None:
-        flags["clip.length"] = row.length
-    elif preset == "paper" and not any(s.startswith("clip.length") for s in sets):
-        flags["clip.length"] = PAPER_LENGTH
-    if "FP" in row.tasks:
-        flags["decoder.steps"] = 0  # its decoder is trained with the encoder, to predict the last frame
-    if row.untrained:
-        flags |= control_flags(base)
-    return Cell(row, load_config(preset, sets=sets, flags=flags), dropped, added)
-
-
-def control_flags(base: Config) -> dict[str, object]:
+def control_flags(cfg: Config) -> dict[str, object]:
     """Settings that make a configuration its own control: encoder and heads stay as they were drawn, all else is the same.
 
     A decoder, if there is one, is trained all the same, on features of the encoder as drawn.
     """
-    return {"train.lr": CONTROL_LR, "train.steps": min(CONTROL_STEPS, base.train.steps)}
+    return {"train.lr": CONTROL_LR, "train.steps": min(CONTROL_STEPS, cfg.train.steps)}
 
 
-def _object_cell(row: Row, base: Config, preset: str, sets: Sequence[str], seed: int) -> Cell:
-    """A row on the multi-task backbone: its tasks, each read by its own score, and the density of what they taught."""
-    tasks, dropped = row.tasks, {"flow": MOTION_REASON}
-    if not DETECTORS[base.objects.detector].classes:
-        tasks = tuple(t for t in tasks if t != "KD")
-        kind = base.objects.detector
-        dropped["distillation"] = (
-            f"the detector '{kind}' gives no class scores; choose another with --set objects.detector=both"
-        )
-    flags: dict[str, object] = {"seed": seed, "level": "object", "decoder.steps": 0, "scoring.readouts": ("density",)}
-    for task, name in TASK_SETTING.items():
-        flags[f"tasks.{name}"] = (getattr(base.tasks, name) or 1.0) if task in tasks else 0.0
-    flags["objects.readouts"] = (*(TASK_SETTING[t] for t in tasks), "density")
-    if preset == "paper":
-        flags |= {"objects.side": 64} if not any(s.startswith("objects.side") for s in sets) else {}
-        flags |= {"clip.length": PAPER_LENGTH} if not any(s.startswith("clip.length") for s in sets) else {}
-    return Cell(row, load_config(preset, sets=sets, flags=flags), dropped, {})
+def fingerprint(cfg: Config, data: Dataset) -> str:
+    """Hex digest of what decides a cell's numbers: the configuration with its seed, the videos and the labels.
 
-
-def suited_readouts(base: Config, tasks: Sequence[Task]) -> tuple[tuple[str, ...], dict[str, str], dict[str, str]]:
-    """(readouts, dropped with reasons, added with reasons) for a row that trains ``tasks``.
-
-    A readout stays if the heads that it reads were trained. One that looks at no network never does. Rows with frame
-    prediction are read by PSNR as well, which is how that baseline is defined ([20] of the paper).
-
-    Raises UsageError where nothing stays.
+    Settings that change speed alone are left out, and so is where the data set lies. Videos count by name and size, labels
+    by content, except where they can only be had by decoding the footage.
     """
-    kept: list[str] = []
-    dropped: dict[str, str] = {}
-    added: dict[str, str] = {}
-    for name in base.scoring.readouts:
-        readout = READOUTS[name]
-        missing = [t for t, setting in TASK_SETTING.items() if setting in readout.reads and t not in tasks]
-        if readout.voice != NETWORK:
-            dropped[name] = MOTION_REASON
-        elif missing:
-            dropped[name] = f"reads a head that only {' and '.join(missing)} would train"
-        else:
-            kept.append(name)
-    if "FP" in tasks and "psnr" not in kept:
-        kept.append("psnr")
-        added["psnr"] = "frame prediction is read by the PSNR of its own prediction"
-    if not kept:
-        reasons = "; ".join(f"{n}: {why}" for n, why in dropped.items())
-        raise UsageError(f"no readout is left for {'+'.join(tasks)} ({reasons}); add density with --set scoring.readouts=...")
-    return tuple(kept), dropped, added
+    labels = {v.name: None if v.needs_footage else zlib.crc32(v.labels().tobytes()) for v in data.test}
+    train, test = [[v.name, *_size(v.ref)] for v in data.train], [[v.name, *_size(v.ref)] for v in data.test]
+    return digest([data.name, data.label_source, train, test, labels, what_decides(cfg)])
+
+
+def what_decides(cfg: Config) -> dict[str, Any]:
+    """Dotted key -> value of every setting that decides a number: not those of speed alone, nor the name of the preset."""
+    return values(cfg, "network", "calibration", "score", "place")
+
+
+def digest(value: object) -> str:
+    """Hex digest of plain values."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def _size(ref: VideoRef) -> list[int]:
+    marks = stamp(ref)
+    return [marks["files"], marks["bytes"]]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from normalcy.evaluation.evaluate import READOUT
+from normalcy.experiments.halves import ALL
+from normalcy.experiments.paper import Auc, Row, Table
+from normalcy.experiments.rows import RowConfig
 from normalcy.experiments.store import Measured, Outcome
-from normalcy.experiments.tables import Auc, Row, Table
+from normalcy.tables import aligned, markdown
 
 FAILED = "failed: "
 MICRO, PADDED, DEFINED = "micro_auc", "macro_auc_padded", "macro_auc_defined"
@@ -28,6 +32,8 @@ class CellResult:
 
     dataset: str
     row: Row
+    config: RowConfig
+    """Of the first seed."""
     paper: Auc | None
     """The printed figures, where the table has this row on this data set."""
     outcomes: tuple[Outcome, ...] = ()
@@ -49,7 +55,9 @@ class CellResult:
             "tasks": list(self.row.tasks),
             "untrained": self.row.untrained,
             "paper": None if self.paper is None else {"micro": self.paper.micro, "macro": self.paper.macro},
-            "outcomes": [o.to_dict() for o in self.outcomes],
+            "dropped": self.config.dropped,
+            "added": self.config.added,
+            "outcomes": [asdict(o) for o in self.outcomes],
             "reason": self.reason,
         }
 
@@ -110,9 +118,9 @@ def to_text(r: ReproduceResult) -> str:
         cells = [c for c in r.cells if c.dataset == name]
         grid = _grid(cells)
         if len(grid) > 1:
-            blocks.append(f"{r.table.name} on {_place(cells)}, preset {r.preset}\n{_aligned(grid)}")
+            blocks.append(f"{r.table.name} on {_place(cells)}, preset {r.preset}\n{aligned(grid)}")
             alone = _readout_grid(cells)
-            blocks += [f"each readout alone, micro AUC %\n{_aligned(alone)}"] if alone else []
+            blocks += [f"each readout alone, micro AUC %\n{aligned(alone)}"] if alone else []
         missing = [f"not run: {c.dataset} {c.row.id}: {c.reason}" for c in cells if c.reason]
         blocks += ["\n".join(missing)] if missing else []
     peeked = _peeked(r)
@@ -143,18 +151,19 @@ def _section(cells: Sequence[CellResult], preset: str) -> Iterator[str]:
             f"- data: {s['train_videos']} training videos ({s['train_frames']} frames), {s['test_videos']} test videos "
             f"({s['test_frames']} frames, {s['abnormal_frames']} abnormal), labels {first.label_source}",
             f"- protocol: preset {preset}, {first.protocol}; readouts {', '.join(names)}, each row those that suit its tasks",
-            *(f"- data: {n}" for n in first.data_notes),
+            *(f"- note: {n}" for n in first.notes),
             f"- hardware: {hardware}, {first.machine['cores']} cores; torch {first.machine['torch']}",
             f"- training time per cell: {_minutes(cells)}",
         ]
     )
-    yield _markdown(_grid(cells))
+    yield markdown(_grid(cells))
     alone = _readout_grid(cells)
     if alone:
         yield "Each readout alone, micro AUC. A row differs from another in its tasks alone where the readout is the same:"
-        yield _markdown(alone)
-    dropped = {f"`{n}`: {why}" for c in cells for o in c.outcomes for n, why in o.dropped.items()}
-    added = {f"`{n}` added: {why}" for c in cells for o in c.outcomes for n, why in o.added.items()}
+        yield markdown(alone)
+    ran = [c.config for c in cells if c.outcomes]
+    dropped = {f"`{n}`: {why}" for config in ran for n, why in config.dropped.items()}
+    added = {f"`{n}` added: {why}" for config in ran for n, why in config.added.items()}
     if dropped or added:
         yield "Readouts of the preset left out where they make no sense, or added:\n\n" + "\n".join(
             f"- {text}" for text in sorted(dropped | added)
@@ -162,7 +171,7 @@ def _section(cells: Sequence[CellResult], preset: str) -> Iterator[str]:
     sizes = _size_grid(cells)
     if sizes:
         yield "AUC by size of the anomaly (share of the frame that its mask covers; abnormal frames of that size in brackets):"
-        yield _markdown(sizes)
+        yield markdown(sizes)
 
 
 def _grid(cells: Sequence[CellResult]) -> list[list[str]]:
@@ -182,7 +191,7 @@ def _grid(cells: Sequence[CellResult]) -> list[list[str]]:
                 columns += ["-", "-"] if printed is None else [f"{printed:.1f}", _delta(_mean(fused, metric), printed)]
         grid.append([*columns, _spread(fused, DEFINED), str(len(c.outcomes))])
     first = next((o for c in cells for o in c.outcomes), None)
-    for name, m in first.beside.items() if first else ():
+    for name, m in first.parts[ALL].baselines.items() if first else ():
         grid.append([name, "", _spread([m], MICRO), *["-"] * len(beside), _spread([m], PADDED), *["-"] * len(beside)])
         grid[-1] += [_spread([m], DEFINED), ""]
     return grid
@@ -205,7 +214,7 @@ def _readout(outcomes: Sequence[Outcome], name: str) -> str:
     if name not in outcomes[0].readouts:
         return "-"
     # a model with one readout has no line for it: its fused score is that readout
-    measured = [o.scores.get(f"readout {name}", o.fused) for o in outcomes]
+    measured = [o.parts[ALL].scores.get(READOUT + name, o.fused) for o in outcomes]
     return _spread(measured, MICRO)
 
 
@@ -220,7 +229,9 @@ def _size_grid(cells: Sequence[CellResult]) -> list[list[str]]:
             fused = [o.fused for o in c.outcomes]
             values = [_size(fused, b) for b, _ in bins]
             grid.append([c.row.label if c.row.untrained else c.row.id, str(c.outcomes[0].length), *values])
-    grid += [[name, "", *(_size([m], b) for b, _ in bins)] for name, m in first.beside.items() if m.sizes is not None]
+    grid += [
+        [name, "", *(_size([m], b) for b, _ in bins)] for name, m in first.parts[ALL].baselines.items() if m.sizes is not None
+    ]
     return grid
 
 
@@ -267,13 +278,3 @@ def _percent(value: float | None) -> str:
 
 def _delta(value: float | None, printed: float) -> str:
     return "-" if value is None else f"{100 * value - printed:+.1f}"
-
-
-def _aligned(grid: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[i]) for row in grid) for i in range(len(grid[0]))]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in grid)
-
-
-def _markdown(grid: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(row) + " |" for row in grid]
-    return "\n".join([lines[0], "|" + " --- |" * len(grid[0]), *lines[1:]])

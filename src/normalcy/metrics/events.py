@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from normalcy.errors import DataError, MetricError
-from normalcy.metrics.inputs import BoolArray, FloatArray, IntArray, check_labels, check_scores, require_finite, same_names
+from normalcy.metrics.inputs import BoolArray, FloatArray, IntArray, check_labels, same_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def event_metrics(
         on = _painted(intervals, len(y))
         seconds = _frame_seconds(times)
         total += len(intervals)
-        false_alarms += sum(not y[a : b + 1].any() for a, b in intervals)
+        false_alarms += int((~holds_anomaly(intervals, y)).sum())
         normal_s += float(seconds[~y].sum())
         normal_alarm_s += float(seconds[~y & on].sum())
         events += [TrueEvent(name, int(a), int(b), _delay(on, times, a, b)) for a, b in runs(y)]
@@ -106,32 +106,20 @@ def event_metrics(
     )
 
 
-def above(scores: Mapping[str, ArrayLike], threshold: float) -> dict[str, BoolArray]:
-    """Alarm frames of a plain threshold: video name -> (N,) True where the score is above it (equal is not above).
-
-    Raises:
-        MetricError: a score or the threshold is not finite.
-    """
-    if not np.isfinite(threshold):
-        raise MetricError(f"threshold is {threshold}; it must be finite")
-    alarms = {}
-    for name, value in scores.items():
-        s = check_scores(name, value, len(np.atleast_1d(np.asarray(value))))
-        require_finite(name, s)
-        alarms[name] = s > threshold
-    return alarms
+def holds_anomaly(alarms: IntArray, labels: ArrayLike) -> BoolArray:
+    """(E,) whether each of (E, 2) alarms, first and last frame, holds a frame that (N,) labels call abnormal."""
+    y = np.asarray(labels, dtype=np.bool_)
+    return np.array([y[a : b + 1].any() for a, b in alarms], dtype=np.bool_)
 
 
-def frame_times(lengths: Mapping[str, int], fps: float) -> dict[str, FloatArray]:
-    """Video name -> (N,) seconds at a constant frame rate, for sets without time stamps. Raises DataError for fps <= 0."""
-    if not (np.isfinite(fps) and fps > 0):
-        raise DataError(f"fps is {fps}; it must be above 0")
-    return {name: np.arange(n) / fps for name, n in lengths.items()}
+def meets_alarm(alarms: IntArray, labels: ArrayLike) -> BoolArray:
+    """(R,) whether each run of abnormal frames has a frame in any of (E, 2) alarms."""
+    return np.array([bool(((alarms[:, 0] <= b) & (alarms[:, 1] >= a)).any()) for a, b in runs(labels)], dtype=np.bool_)
 
 
-def runs(on: BoolArray) -> IntArray:
-    """(E, 2) first and last index (inclusive) of each run of True in (N,)."""
-    edges = np.diff(np.concatenate([[0], on.astype(np.int8), [0]]))
+def runs(on: ArrayLike) -> IntArray:
+    """(E, 2) first and last index (inclusive) of each run of true values in (N,)."""
+    edges = np.diff(np.concatenate([[0], np.asarray(on, dtype=np.bool_).astype(np.int8), [0]]))
     return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1], axis=1).astype(np.int64)
 
 

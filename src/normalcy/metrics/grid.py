@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -75,11 +73,6 @@ def mask_share(masks: ArrayLike) -> FloatArray:
     m = check_masks("(given)", masks)
     share: FloatArray = np.count_nonzero(m, axis=(1, 2)) / float(m.shape[1] * m.shape[2])
     return share
-
-
-def mask_shares(masks: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:
-    """Video name -> :func:`mask_share` of its masks."""
-    return {name: mask_share(check_masks(name, m)) for name, m in masks.items()}
 
 
 def _starts(pixels: int, cells: int) -> NDArray[np.intp]:

@@ -1,10 +1,9 @@
-"""Result tables: plain text, Markdown, JSON, CSV. A row whose protocol looked at the test data says so in a line of its own."""
+"""Result tables: plain text and CSV. A row whose protocol looked at the test data says so in a line of its own."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from normalcy.errors import MetricError
 from normalcy.metrics.auc import FrameMetrics
 from normalcy.metrics.bootstrap import METRICS, Bootstrap, Interval
+from normalcy.tables import aligned
 
 TITLES = {
     "micro_auc": "micro AUC",
@@ -63,25 +63,7 @@ def frame_row(
 
 def to_text(rows: Sequence[ResultRow]) -> str:
     """Aligned plain-text table; undefined values are ``-``."""
-    grid = _grid(rows)
-    widths = [max(len(line[i]) for line in grid) for i in range(len(grid[0]))]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in grid]
-    lines.insert(1, "  ".join("-" * w for w in widths))
-    return "\n".join([*lines, *_warnings(rows)]) + "\n"
-
-
-def to_markdown(rows: Sequence[ResultRow]) -> str:
-    """The same as a Markdown table."""
-    grid = [[cell.replace("|", "\\|") for cell in line] for line in _grid(rows)]
-    lines = ["| " + " | ".join(line) + " |" for line in grid]
-    lines.insert(1, "|" + " --- |" * len(grid[0]))
-    warnings = [line for w in _warnings(rows) for line in ("", w)]
-    return "\n".join([*lines, *warnings]) + "\n"
-
-
-def to_json(rows: Sequence[ResultRow]) -> str:
-    """A JSON list, one object per row, in full precision."""
-    return json.dumps([_plain(row) for row in rows], indent=2, allow_nan=False) + "\n"
+    return "\n".join([aligned(_grid(rows), rule=True), *_warnings(rows)]) + "\n"
 
 
 def to_csv(rows: Sequence[ResultRow]) -> str:
@@ -122,8 +104,3 @@ def _grid(rows: Sequence[ResultRow]) -> list[list[str]]:
 
 def _warnings(rows: Sequence[ResultRow]) -> list[str]:
     return [f"peeked: {row.name} ({row.protocol}): {row.peeked}" for row in rows if row.peeked is not None]
-
-
-def _plain(row: ResultRow) -> dict[str, object]:
-    bounds = {k: {"low": i.low, "high": i.high, "reason": i.reason} for k, i in row.intervals.items()}
-    return {"name": row.name, "protocol": row.protocol, "peeked": row.peeked, "values": dict(row.values), "intervals": bounds}

@@ -1,6 +1,7 @@
-"""The self-contained HTML page: one file, no scripts, nothing fetched. Serves demo, eval and scoring without labels.
+"""The self-contained HTML page: one file, no scripts, nothing fetched.
 
-Fill a :class:`ReportData` and call :func:`write_page`. Parts that are not there (no labels, no training) leave no gap.
+:func:`normalcy.evaluation.page.page` fills a :class:`ReportData`, :func:`write_page` writes it. Parts that are not there (no
+labels, no training) leave no gap.
 """
 
 from __future__ import annotations
@@ -16,13 +17,18 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from normalcy.files import write_bytes
+from normalcy.metrics.events import holds_anomaly
+from normalcy.metrics.table import ResultRow
 from normalcy.report.curves import Roc, SizeBin, Trace, roc_figure, size_figure, training_figure, truth_figure
 from normalcy.report.pictures import close_up, data_uri, panels, thumbnail
 from normalcy.report.style import clock, to_svg
-from normalcy.report.summary import ResultRow, Span, caveats, length, summarise
+from normalcy.report.summary import Span, caveats, length, summarise
 from normalcy.types import Event, VideoScores
 
-__all__ = ["EventPicture", "ReportData", "ResultRow", "StripFrame", "VideoReport", "render_page", "write_page"]
+COLUMNS = ("micro_auc", "macro_auc_defined", "macro_auc_padded", "eer", "average_precision")
+"""Metrics of the table, as the template heads them."""
+LOWER = "eer"
+"""The one that is better the lower it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,9 @@ class ReportData:
     summary: str = ""
     """One plain sentence; empty: made from the numbers (see summary.summarise)."""
     results: Sequence[ResultRow] = ()
-    """The AUC table; rows with ours=True stand out. First ours row is the one that the summary quotes."""
+    """The AUC table. The first row is the model's: it stands out, and the summary quotes it."""
+    own: int = 1
+    """How many of the first rows are the model's: its score, then its readouts. The others are baselines."""
     rocs: Sequence[Roc] = ()
     sizes: Sequence[SizeBin] = ()
     losses: Sequence[Trace] = ()
@@ -103,7 +111,7 @@ def render_page(data: ReportData) -> str:
     spans = [Span(v.scores, [e.event for e in v.events], v.truth) for v in data.videos]
     return _template().render(
         data=data,
-        summary=data.summary or summarise(spans, data.results, data.threshold),
+        summary=data.summary or summarise(spans, data.results, data.threshold, data.own),
         tiles=_tiles(data, spans),
         table=_table(data.results),
         roc=_chart(to_svg(roc_figure(data.rocs), "ROC curves: " + "; ".join(f"{r.name} {100 * r.auc:.1f}" for r in data.rocs)))
@@ -211,7 +219,7 @@ def _strip(f: StripFrame, name: str, threshold: float | None, scale: float) -> _
 def _event(e: EventPicture, number: int, v: VideoReport, span: float) -> _EventView:
     x = e.event
     close = None if e.image is None or x.region is None else close_up(e.image, x.region)
-    hit = None if v.truth is None else bool(np.any(v.truth[x.start_frame : x.end_frame + 1]))
+    hit = None if v.truth is None else bool(holds_anomaly(np.array([(x.start_frame, x.end_frame)]), v.truth)[0])
     return _EventView(
         number=number,
         when=f"{clock(x.start_s, span)} to {clock(x.end_s, span)}"
@@ -230,34 +238,31 @@ def _event(e: EventPicture, number: int, v: VideoReport, span: float) -> _EventV
 def _tiles(data: ReportData, spans: Sequence[Span]) -> list[tuple[str, str]]:
     """(value, what it is), the few numbers to see first."""
     seconds = sum(length(v.scores) for v in data.videos)
-    ours = next((r for r in data.results if r.ours), None)
     tiles = [(str(len(data.videos)), "video" if len(data.videos) == 1 else "videos"), (clock(seconds), "of footage")]
     count = sum(len(s.events) for s in spans)
     if data.threshold is not None:
         tiles.append((str(count), "event" if count == 1 else "events"))
-    if ours is not None and ours.micro is not None:
-        tiles.append((f"{100 * ours.micro:.1f}", "micro AUC %"))
-    if ours is not None and ours.macro_defined is not None:
-        tiles.append((f"{100 * ours.macro_defined:.1f}", "macro AUC % (defined)"))
+    ours = data.results[0].values if data.results else {}
+    for metric, words in (("micro_auc", "micro AUC %"), ("macro_auc_defined", "macro AUC % (defined)")):
+        if (value := ours.get(metric)) is not None:
+            tiles.append((f"{100 * value:.1f}", words))
     return tiles
 
 
-def _table(rows: Sequence[ResultRow]) -> list[tuple[ResultRow, list[tuple[str, bool]]]]:
-    """Each row with its cells as (text, best of the column)."""
-    columns = [[getattr(r, f) for r in rows] for f in ("micro", "macro_padded", "macro_defined", "eer", "ap")]
+def _table(rows: Sequence[ResultRow]) -> list[tuple[str, str, list[tuple[str, bool]]]]:
+    """Of each row its name, its protocol, and its cells as (text, best of the column)."""
+    columns = [[r.values.get(metric) for r in rows] for metric in COLUMNS]
     best = []
-    for name, values in zip(("micro", "padded", "defined", "eer", "ap"), columns, strict=True):
-        known = [v for v in values if v is not None]
-        best.append((min(known) if name == "eer" else max(known)) if len(known) > 1 else None)
+    for metric, column in zip(COLUMNS, columns, strict=True):
+        known = [v for v in column if v is not None]
+        best.append((min(known) if metric == LOWER else max(known)) if len(known) > 1 else None)
     return [
         (
-            r,
-            [
-                ("–" if c[i] is None else f"{100 * c[i]:.1f}", c[i] is not None and c[i] == b)
-                for c, b in zip(columns, best, strict=True)
-            ],
+            r.name,
+            f"{r.protocol} (peeked)" if r.peeked else r.protocol,
+            [("–", False) if v is None else (f"{100 * v:.1f}", v == b) for v, b in zip(cells, best, strict=True)],
         )
-        for i, r in enumerate(rows)
+        for r, *cells in zip(rows, *columns, strict=True)
     ]
 
 

@@ -169,7 +169,9 @@ def peaks(values: ArrayLike, columns: int) -> NDArray[np.intp]:
 
 
 def runs(flags: ArrayLike) -> list[tuple[int, int]]:
-    """(first, last) index, both inclusive, of each stretch of true values. flags: (N,) 0/1."""
-    f = np.concatenate([[0], np.asarray(flags).astype(bool).astype(np.int8), [0]])
-    edge = np.diff(f)
+    """(first, last) index, both inclusive, of each stretch of true values. flags: (N,) 0/1.
+
+    As normalcy.metrics.events.runs, which the pictures that scoring leaves must not know.
+    """
+    edge = np.diff(np.concatenate([[0], np.asarray(flags).astype(bool).astype(np.int8), [0]]))
     return [(int(a), int(b) - 1) for a, b in zip(np.flatnonzero(edge == 1), np.flatnonzero(edge == -1), strict=True)]

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.report.style import clock, runs
+from normalcy.metrics.events import holds_anomaly, meets_alarm, runs
+from normalcy.metrics.table import ResultRow
+from normalcy.report.style import clock
 from normalcy.report.timeline import extent
 from normalcy.types import Event, VideoScores
 
@@ -33,22 +35,8 @@ PER_VIDEO = (
     "Rows with per-video normalisation need each test video whole and take for granted that it holds an anomaly; "
     "they cannot run live and are not comparable with rows normalised on training video."
 )
+MICRO = "micro_auc"
 BASELINES = "Baselines without any learning stand in the same table: a result that does not beat them has not shown anything."
-
-
-@dataclass(frozen=True, slots=True)
-class ResultRow:
-    """One line of the AUC table. Values in [0, 1], None where undefined or not measured."""
-
-    name: str
-    protocol: str
-    """Normalisation and smoothing in a few words; must say so if the protocol saw test videos whole."""
-    micro: float | None = None
-    macro_padded: float | None = None
-    macro_defined: float | None = None
-    eer: float | None = None
-    ap: float | None = None
-    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +47,11 @@ class Span:
     events: Sequence[Event]
     truth: NDArray[np.integer] | None
 
+    @property
+    def frames(self) -> NDArray[np.int64]:
+        """(E, 2) first and last frame of each event."""
+        return np.array([(e.start_frame, e.end_frame) for e in self.events], dtype=np.int64).reshape(-1, 2)
+
 
 def length(scores: VideoScores) -> float:
     """Seconds from the start of the first to the end of the last frame."""
@@ -66,23 +59,25 @@ def length(scores: VideoScores) -> float:
     return end - start
 
 
-def summarise(videos: Sequence[Span], results: Sequence[ResultRow], threshold: float | None) -> str:
-    """One or two plain sentences from the numbers alone, with truth or without."""
+def summarise(videos: Sequence[Span], results: Sequence[ResultRow], threshold: float | None, own: int = 1) -> str:
+    """One or two plain sentences from the numbers alone, with truth or without.
+
+    own: how many of the first results are the model's: its score, then its readouts. The others are baselines.
+    """
     where = f"In {_count(len(videos), 'video')} ({clock(sum(length(v.scores) for v in videos))})"
-    return " ".join(s for s in (_ranking(where, results), _alarms(where, videos, threshold, bool(results))) if s)
+    return " ".join(s for s in (_ranking(where, results, own), _alarms(where, videos, threshold, bool(results))) if s)
 
 
-def _ranking(where: str, results: Sequence[ResultRow]) -> str:
-    ours = next((r for r in results if r.ours and r.micro is not None), None)
-    if ours is None or ours.micro is None:
+def _ranking(where: str, results: Sequence[ResultRow], own: int) -> str:
+    if not results or (ours := results[0].values.get(MICRO)) is None:
         return ""
-    text = f"{where} an abnormal frame scored above a normal one {100 * ours.micro:.0f} times in 100 (a coin: 50)"
-    rest = [r for r in results if not r.ours and r.micro is not None]
-    if not rest:
+    text = f"{where} an abnormal frame scored above a normal one {100 * ours:.0f} times in 100 (a coin: 50)"
+    others = {r.name: v for r in results[own:] if (v := r.values.get(MICRO)) is not None}
+    if not others:
         return text + "."
-    best = max(rest, key=lambda r: r.micro or 0.0)
-    verb = "only" if (best.micro or 0.0) < ours.micro - 0.02 else "even" if (best.micro or 0.0) > ours.micro + 0.02 else "also"
-    return f"{text}; the best baseline, {best.name}, reached {verb} {100 * (best.micro or 0.0):.0f}."
+    name, best = max(others.items(), key=lambda item: item[1])
+    verb = "only" if best < ours - 0.02 else "even" if best > ours + 0.02 else "also"
+    return f"{text}; the best baseline, {name}, reached {verb} {100 * best:.0f}."
 
 
 def _alarms(where: str, videos: Sequence[Span], threshold: float | None, after: bool) -> str:
@@ -92,14 +87,13 @@ def _alarms(where: str, videos: Sequence[Span], threshold: float | None, after: 
     events = [(e, v) for v in videos for e in v.events]
     if not events:
         return f"{start} was never crossed{_missed(videos)}."
-    known = [v for v in videos if v.truth is not None]
+    known = [(v.frames, v.truth) for v in videos if v.truth is not None]
     if known:
-        hits = sum(_hit(e, v) for v in known for e in v.events)
-        found, there = _found(known)
-        raised = sum(len(v.events) for v in known)
+        raised, hits = sum(len(f) for f, _ in known), sum(int(holds_anomaly(f, y).sum()) for f, y in known)
+        there, met = sum(len(runs(y)) for _, y in known), sum(int(meets_alarm(f, y).sum()) for f, y in known)
         return (
             f"{start} gave {_count(raised, 'event')}: {hits} on a true anomaly, {raised - hits} false; "
-            f"{found} of {_count(there, 'true anomaly', 'true anomalies')} raised one."
+            f"{met} of {_count(there, 'true anomaly', 'true anomalies')} raised one."
         )
     top, video = max(events, key=lambda p: p[0].peak)
     at = clock(top.peak_s, length(video.scores))
@@ -113,23 +107,13 @@ def _missed(videos: Sequence[Span]) -> str:
     return f", although there {'is' if there == 1 else 'are'} {_count(there, 'true anomaly', 'true anomalies')}"
 
 
-def _hit(e: Event, v: Span) -> bool:
-    return v.truth is not None and bool(np.any(v.truth[e.start_frame : e.end_frame + 1]))
-
-
-def _found(videos: Sequence[Span]) -> tuple[int, int]:
-    """Stretches of abnormal frames that an event overlaps, and all of them."""
-    stretches = [(a, b, v.events) for v in videos if v.truth is not None for a, b in runs(v.truth)]
-    return sum(any(e.start_frame <= b and e.end_frame >= a for e in ev) for a, b, ev in stretches), len(stretches)
-
-
 def caveats(results: Sequence[ResultRow], threshold: float | None, truth: bool) -> list[str]:
     """Sentences on what the numbers do and do not mean, only those that apply."""
     lines = [SCORE, MAP]
     if threshold is not None:
         lines.append(THRESHOLD)
     lines += [AUC, FRAMES, HITS] if truth else [UNLABELLED]
-    if any("per_video" in r.protocol or "per-video" in r.protocol for r in results):
+    if any(r.peeked for r in results):
         lines.append(PER_VIDEO)
     if results:
         lines.append(BASELINES)

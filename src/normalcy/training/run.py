@@ -8,10 +8,11 @@ import platform
 import shutil
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch import Trainer, seed_everything
@@ -45,6 +46,10 @@ VALIDATIONS = 5
 """How often over the whole training the held-out part is looked at."""
 
 
+AfterNetwork = Callable[[Mapping[str, Any]], None]
+"""Hears seconds, figures and precision so far, while the checkpoints of the trained networks lie in ``out/checkpoints``."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainResult:
     """What training left behind."""
@@ -73,12 +78,13 @@ def fit(
     force: bool = False,
     progress: Progress | None = None,
     level: Level | None = None,
+    after_network: AfterNetwork | None = None,
 ) -> TrainResult:
     """Train on normal video and write a model folder.
 
     refs: the videos. out: the model folder; checkpoints and logs live in it while training runs. device: auto, cpu, cuda.
     resume: go on from the last checkpoint in ``out``. force: replace a finished model there. level: what is looked at, whole
-    frames if not given.
+    frames if not given. after_network: called when the networks are trained, before calibration.
     Raises KeyboardInterrupt after Ctrl-C, with a checkpoint written; TrainingError, ConfigError, UsageError as the names say.
     """
     where = pick_device(device)
@@ -115,6 +121,8 @@ def fit(
             stages.run("decoder", DecoderTask(network, cfg), cfg.decoder.steps, cfg.decoder.batch)
             clock.lap("decoder")
 
+    if after_network is not None:
+        after_network({"seconds": dict(clock.laps), "figures": stages.figures, "precision": stages.precision})
     model = level.calibrate(network.to(where).eval(), footage)
     clock.lap("calibrate")
     arrays, scalars = model.state()

@@ -13,27 +13,30 @@ import pytest
 import normalcy
 from layouts import make_folder
 from normalcy.api.benchmark import BenchmarkResult
-from normalcy.evaluation.judge import Judgement
+from normalcy.evaluation.evaluate import Evaluation
 from normalcy.experiments import reproduce as reproduce_module
+from normalcy.experiments.paper import TABLES
 from normalcy.experiments.report import FAILED, CellResult, ReproduceResult
-from normalcy.experiments.tables import TABLES
-from normalcy.metrics.bootstrap import Interval
+from normalcy.experiments.rows import configure
+from normalcy.metrics.auc import frame_metrics
+from normalcy.metrics.bootstrap import Interval, bootstrap
 from normalcy.metrics.table import ResultRow
+from normalcy.scoring.settings import Alarm
 from outcomes import OUTCOME
 
 Ran = tuple[int, str, str]
 ROW = ResultRow("fused", "per_video, unsmoothed", "each video whole", {"micro_auc": 0.876, "rbdc": 0.25})
+SCORES, LABELS = {"01": [0.1, 0.2, 0.3]}, {"01": [0, 0, 1]}
+EVALUATION = Evaluation([ROW], frame_metrics(SCORES, LABELS), bootstrap(SCORES, LABELS), notes=["No alarms: none."])
 RESULT = BenchmarkResult(
     dataset="folder",
     title="A set",
     label_source="labels",
     folder=Path("out"),
-    judged=Judgement((ROW,), notes=("No alarms: none.",)),
+    evaluation=EVALUATION,
     split={"train_videos": 2, "test_videos": 3, "test_frames": 72, "abnormal_frames": 26},
     protocol="words",
-    threshold="none",
-    seconds=1.0,
-    skipped=0,
+    alarm=Alarm(None, "none"),
     notes=("incomplete copy: 1 of 3",),
 )
 
@@ -125,7 +128,8 @@ def test_drawn_table_fits_a_terminal_and_says_who_peeked(run: Callable[..., Ran]
     from dataclasses import replace
 
     row = replace(ROW, intervals={"micro_auc": Interval(0.8, 0.9)})
-    monkeypatch.setattr(normalcy, "benchmark", lambda *a, **k: replace(RESULT, judged=Judgement((row,))))
+    result = replace(RESULT, evaluation=replace(EVALUATION, rows=[row]))
+    monkeypatch.setattr(normalcy, "benchmark", lambda *a, **k: result)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = run("eval", "--dataset", "avenue", "--root", "r", "--model", "m", "--out", "o")
@@ -137,11 +141,12 @@ def test_drawn_table_fits_a_terminal_and_says_who_peeked(run: Callable[..., Ran]
 def test_reproduce(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {}
     rows = TABLES["table2"].rows
-    cells = [CellResult("folder", rows[1], None, (OUTCOME,))]
+    config = configure(TABLES["table2"], rows[1], "cpu", (), 0)
+    cells = [CellResult("folder", rows[1], config, None, (OUTCOME,))]
 
     def called(**keywords: Any) -> ReproduceResult:
         given.update(keywords)
-        keywords["tell"]("folder CJ T=5 seed 0: micro 81.2")
+        keywords["say"]("folder CJ T=5 seed 0: micro 81.2")
         return ReproduceResult(TABLES["table2"], "cpu", (0, 1), Path("o"), "normalcy reproduce", tuple(cells))
 
     monkeypatch.setattr(reproduce_module, "reproduce", called)
@@ -154,13 +159,13 @@ def test_reproduce(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> 
     code, out, err = run(*basic, "--json")
     assert json.loads(out)["cells"][0]["row"] == "CJ"
     assert "micro 81.2" in err  # the lines do not get into the JSON
-    cells.append(CellResult("folder", rows[2], None, (), f"{FAILED}loss became nan"))
+    cells.append(CellResult("folder", rows[2], config, None, (), f"{FAILED}loss became nan"))
     code, _, err = run(*basic)
     assert code == 4
     assert "loss became nan" in err
     cells.pop(0)
     assert run(*basic)[0] == 1
-    cells[0] = CellResult("nwpu", rows[1], None, (), "no data: none here")
+    cells[0] = CellResult("nwpu", rows[1], config, None, (), "no data: none here")
     assert run(*basic)[0] == 0
 
 

@@ -135,7 +135,7 @@ def test_score_with_failures(run, monkeypatch, videos, code) -> None:
 def test_eval_table_with_a_second_method(run, monkeypatch) -> None:
     class Result:
         rows = [ResultRow("scores", "train, gaussian", None, {"micro_auc": 0.91})]
-        sizes = pixel = None
+        sizes: dict[str, object] = {}
         notes = ["Two frames have no mask."]
         macro = Difference(0.9, 0.8, 0.1, Interval(None, None, "one video"), {"01": 0.1})
         micro = Difference(0.9, 0.8, 0.1, Interval(0.05, 0.15), {"01": 0.12, "02": -0.02})

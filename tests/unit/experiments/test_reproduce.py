@@ -11,13 +11,15 @@ import pytest
 
 from layouts import make_folder
 from normalcy.errors import ConfigError, DataError, TrainingError, UsageError
-from normalcy.experiments import reproduce as module
+from normalcy.experiments import run as module
 from normalcy.experiments.cells import Cell
+from normalcy.experiments.paper import TABLES, Auc, Row
 from normalcy.experiments.report import CellResult, ReproduceResult, line, to_markdown, to_text
 from normalcy.experiments.reproduce import reproduce
+from normalcy.experiments.rows import RowConfig
 from normalcy.experiments.store import Measured, Outcome
-from normalcy.experiments.tables import TABLES, Auc, Row
-from outcomes import OUTCOME
+from normalcy.presets import load_config
+from outcomes import FUSED, OUTCOME, RANDOM, part
 
 FRAME_METRICS = ("micro_auc", "macro_auc_padded", "macro_auc_defined")
 
@@ -29,23 +31,21 @@ class Runs:
         self.done: list[tuple[str, int]] = []
         self.fails: dict[str, Exception] = {}
 
-    def __call__(self, cell: Cell, data: Any, out: Path, key: str, *rest: Any) -> Outcome:
-        if cell.row.id in self.fails:
-            raise self.fails[cell.row.id]
-        self.done.append((cell.row.id, cell.cfg.seed))
+    def __call__(self, cell: Cell, *rest: Any) -> Outcome:
+        if cell.name in self.fails:
+            raise self.fails[cell.name]
+        self.done.append((cell.name, cell.cfg.seed))
         value = 0.6 + 0.01 * len(self.done)
         fused = Measured(dict.fromkeys(FRAME_METRICS, value), {"micro_auc": (value - 0.1, value + 0.1)})
-        scores = {"fused": fused, "readout density": fused}
-        return replace(
-            OUTCOME, fingerprint=key, row=cell.row.id, seed=cell.cfg.seed, scores=scores, length=cell.cfg.clip.length
-        )
+        parts = {"all": part({"fused": fused, "readout density": fused})}
+        return replace(OUTCOME, key=cell.key, name=cell.name, seed=cell.cfg.seed, parts=parts, length=cell.cfg.clip.length)
 
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
-    found = Runs()
-    monkeypatch.setattr(module, "_run", found)
-    return found
+    made = Runs()
+    monkeypatch.setattr(module, "run_cell", made)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def go(root: Path, out: Path, table: str = "table2", **more: Any) -> ReproduceRe
 
 def test_every_row_and_seed_once_and_never_again(runs: Runs, root: Path, tmp_path: Path) -> None:
     said: list[str] = []
-    result = go(root, tmp_path, seeds=(0, 1), tell=said.append)
+    result = go(root, tmp_path, seeds=(0, 1), say=said.append)
     ids = [r.id for r in TABLES["table2"].rows]
     assert runs.done == [(i, s) for i in ids for s in (0, 1)]
     assert len(said) == len(runs.done)
@@ -81,7 +81,7 @@ def test_tables_share_the_cells_that_they_share(runs: Runs, root: Path, tmp_path
     runs.done.clear()
     result = go(root, tmp_path, "table1", only=("CJ-T4", "DL-T4", "all-T4"))  # T = 4 is the preset's own
     assert runs.done == [("DL-T4", 0)]
-    assert [c.outcomes[0].row for c in result.cells] == ["CJ-T4", "DL-T4", "all-T4"]
+    assert [c.row.id for c in result.cells if c.outcomes] == ["CJ-T4", "DL-T4", "all-T4"]
 
 
 def test_cell_that_fails_leaves_the_others_alone_and_is_tried_again(runs: Runs, root: Path, tmp_path: Path) -> None:
@@ -162,15 +162,19 @@ def test_files_hold_the_command_without_the_machines_paths(runs: Runs, root: Pat
     assert [c["row"] for c in stored["cells"]] == ["CJ"]
 
 
+CONFIG = RowConfig(load_config("cpu"), {}, {})
+
+
 def measured(micro: float, **more: Any) -> Measured:
     return Measured(dict.fromkeys(FRAME_METRICS, micro), {"micro_auc": (micro - 0.1, micro + 0.1)}, **more)
 
 
 def cell(*micro: float, paper: Auc | None = None, notes: tuple[str, ...] = (), **more: Any) -> CellResult:
     outcomes = tuple(
-        replace(OUTCOME, seed=i, scores={"fused": measured(m, **more)}, data_notes=list(notes)) for i, m in enumerate(micro)
+        replace(OUTCOME, seed=i, parts={"all": part({"fused": measured(m, **more)})}, notes=list(notes))
+        for i, m in enumerate(micro)
     )
-    return CellResult("avenue", Row("plain", "frame level", ("CJ", "DL", "MFE")), paper, outcomes)
+    return CellResult("avenue", Row("plain", "frame level", ("CJ", "DL", "MFE")), CONFIG, paper, outcomes)
 
 
 def result(*cells: CellResult) -> ReproduceResult:
@@ -208,13 +212,14 @@ def test_baselines_stand_in_the_table() -> None:
 
 
 def test_baseline_without_sizes_has_no_line_of_dashes_in_the_table_of_sizes() -> None:
-    sized = replace(OUTCOME, beside={**OUTCOME.beside, "constant": OUTCOME.fused})
-    text = to_markdown(result(CellResult("avenue", Row("CJ", "", ("CJ",)), None, (sized,))))
+    sized = replace(OUTCOME, parts={"all": part({"fused": FUSED}, {**RANDOM, "constant": FUSED})})
+    text = to_markdown(result(CellResult("avenue", Row("CJ", "", ("CJ",)), CONFIG, None, (sized,))))
     assert "AUC by size" in text
     assert (text.count("| random (mean of 20) |"), text.count("| constant |")) == (1, 2)
 
 
 def test_undefined_figure_is_a_dash_and_no_number() -> None:
     nothing = Measured({"micro_auc": 0.8, "macro_auc_padded": 0.7, "macro_auc_defined": None})
-    c = CellResult("avenue", Row("plain", "", ("CJ",)), None, (replace(OUTCOME, scores={"fused": nothing}),))
+    outcome = replace(OUTCOME, parts={"all": part({"fused": nothing})})
+    c = CellResult("avenue", Row("plain", "", ("CJ",)), CONFIG, None, (outcome,))
     assert "| plain | 5 | 80.0 | 70.0 | - | 1 |" in to_markdown(result(c))

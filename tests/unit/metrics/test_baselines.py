@@ -13,7 +13,7 @@ from normalcy.metrics.auc import frame_metrics, padded_chance
 from normalcy.metrics.baselines import constant_scores, position_scores, random_scores
 from normalcy.metrics.boxes import tracks_from_masks
 from normalcy.metrics.bysize import auc_by_size
-from normalcy.metrics.grid import mask_shares
+from normalcy.metrics.grid import mask_share
 from normalcy.metrics.region import region_metrics
 
 SHARED = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
@@ -109,7 +109,7 @@ def test_real_masks_of_ped2_give_small_bins_and_sound_tracks() -> None:
         with np.load(f) as archive:
             masks[f.stem] = archive["masks"]
     lengths = {n: len(y) for n, y in labels.items()}
-    result = auc_by_size(constant_scores(lengths), labels, mask_shares(masks), resamples=10)
+    result = auc_by_size(constant_scores(lengths), labels, {n: mask_share(m) for n, m in masks.items()}, resamples=10)
     with_masks = sum(int(labels[n].sum()) for n in masks)
     assert sum(b.frames for b in result.bins) == with_masks
     assert result.left_out == 1648 - with_masks

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from normalcy.errors import DataError, MetricError, UsageError
 from normalcy.metrics.bysize import BINS, auc_by_size, region_scores, size_bin
-from normalcy.metrics.grid import cell_areas, cell_counts, mask_share, mask_shares
+from normalcy.metrics.grid import cell_areas, cell_counts, mask_share
 from normalcy.metrics.pixel import criterion_scores, pixel_metrics
 
 
@@ -206,7 +206,7 @@ def test_share_of_the_frame() -> None:
     masks[1, 0, :4] = True
     masks[2] = True
     np.testing.assert_allclose(mask_share(masks), [0, 0.02, 1])
-    np.testing.assert_allclose(mask_shares({"v": masks.astype(np.uint8) * 255})["v"], [0, 0.02, 1])
+    np.testing.assert_allclose(mask_share(masks.astype(np.uint8) * 255), [0, 0.02, 1])
 
 
 @given(map_and_mask(), st.integers(0, 2))

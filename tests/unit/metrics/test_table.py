@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 
 import pytest
 
 from normalcy.errors import MetricError
 from normalcy.metrics.auc import frame_metrics
 from normalcy.metrics.bootstrap import Interval, bootstrap
-from normalcy.metrics.table import ResultRow, cell, frame_row, metric_names, to_csv, to_json, to_markdown, to_text
+from normalcy.metrics.table import ResultRow, cell, frame_row, metric_names, to_csv, to_text
 
 OURS = ResultRow("ours", "train", None, {"micro_auc": 0.92345, "rbdc": 0.5}, {"micro_auc": Interval(0.9, 0.9464)})
 PEEK = ResultRow("ours|min-max", "per_video", "the whole test video", {"micro_auc": 0.95, "odd": 1 / 3})
@@ -30,26 +29,6 @@ def test_text_in_full() -> None:
     ]
 
 
-def test_markdown_in_full() -> None:
-    assert to_markdown(ROWS).splitlines() == [
-        "| method | protocol | micro AUC | RBDC | odd |",
-        "| --- | --- | --- | --- | --- |",
-        "| ours | train | 0.923 [0.900, 0.946] | 0.500 | - |",
-        "| ours\\|min-max | per_video | 0.950 | - | 0.333 |",
-        "| random | train | - | - | - |",
-        "",
-        "peeked: ours|min-max (per_video): the whole test video",
-    ]
-
-
-def test_json_keeps_full_precision_and_reasons() -> None:
-    rows = json.loads(to_json(ROWS))
-    assert rows[0]["values"] == {"micro_auc": 0.92345, "rbdc": 0.5}
-    assert rows[0]["intervals"]["micro_auc"] == {"low": 0.9, "high": 0.9464, "reason": None}
-    assert rows[0]["peeked"] is None and rows[1]["peeked"] == "the whole test video"
-    assert rows[2]["intervals"]["micro_auc"]["reason"] == "1 video"
-
-
 def test_csv_reads_back() -> None:
     rows = list(csv.DictReader(io.StringIO(to_csv(ROWS))))
     assert list(rows[0])[:6] == ["name", "protocol", "peeked", "micro_auc", "micro_auc_low", "micro_auc_high"]
@@ -60,7 +39,7 @@ def test_csv_reads_back() -> None:
 
 
 def test_every_row_that_peeked_has_its_line_and_no_other() -> None:
-    assert to_text(ROWS).count("peeked:") == to_markdown(ROWS).count("peeked:") == 1
+    assert to_text(ROWS).count("peeked:") == 1
     assert "peeked" not in to_text([OURS, ONE])
     assert to_text([PEEK, PEEK]).count("peeked:") == 2
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from normalcy.errors import OutputError
+from normalcy.metrics.table import ResultRow
 from normalcy.report.curves import Roc, SizeBin, Trace
-from normalcy.report.page import EventPicture, ReportData, ResultRow, StripFrame, VideoReport, render_page, write_page
+from normalcy.report.page import EventPicture, ReportData, StripFrame, VideoReport, render_page, write_page
 from normalcy.report.summary import Span, summarise
 from normalcy.types import Event, VideoScores
 
@@ -85,6 +86,11 @@ def video_of(name: str, truth: bool = True) -> VideoReport:
     )
 
 
+def row(name: str, protocol: str, peeked: str | None = None, **values: float) -> ResultRow:
+    keys = {"micro": "micro_auc", "padded": "macro_auc_padded", "defined": "macro_auc_defined", "ap": "average_precision"}
+    return ResultRow(name, protocol, peeked, {keys.get(k, k): v for k, v in values.items()})
+
+
 def full(name: str = "cam 1") -> ReportData:
     step = np.arange(0.0, 100.0)
     return ReportData(
@@ -92,8 +98,8 @@ def full(name: str = "cam 1") -> ReportData:
         videos=[video_of(name), video_of(name + " b")],
         threshold=2.0,
         results=[
-            ResultRow(name, "train", 0.871, 0.88, 0.86, 0.21, 0.84, ours=True),
-            ResultRow("motion", f"per_video {name}", 0.71, 0.7, None, None, 0.5),
+            row(name, "train", micro=0.871, padded=0.88, defined=0.86, eer=0.21, ap=0.84),
+            row("motion", f"per_video {name}", "the whole video", micro=0.71, padded=0.7, ap=0.5),
         ],
         rocs=[Roc(name, np.array([0.0, 0.2, 1.0]), np.array([0.0, 0.9, 1.0]), 0.87, True)],
         sizes=[SizeBin("< 0.5 %", 12, {name: 0.4, "motion": None}), SizeBin("> 8 %", 0, {name: None, "motion": 0.7})],
@@ -181,7 +187,7 @@ def test_table_says_what_it_was_given() -> None:
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", row[0])
     assert cells == ["87.1", "86.0", "88.0", "21.0", "84.0", "train"]  # macro: defined before padded, as in the head
     other = re.findall(r"<td[^>]*>([^<]*)</td>", html[html.index(">motion</th>") :])[:6]
-    assert other == ["71.0", "–", "70.0", "–", "50.0", "per_video cam 1"]
+    assert other == ["71.0", "–", "70.0", "–", "50.0", "per_video cam 1 (peeked)"]
 
 
 def test_without_labels_the_page_claims_nothing_about_them() -> None:
@@ -232,6 +238,7 @@ def test_summary_counts_hits_and_misses() -> None:
 
 @pytest.mark.parametrize(("baseline", "word"), [(0.6, "only 60"), (0.8, "also 80"), (0.95, "even 95")])
 def test_summary_does_not_flatter(baseline: float, word: str) -> None:
-    rows = [ResultRow("ours", "train", 0.8, ours=True), ResultRow("weak", "train", 0.5), ResultRow("motion", "train", baseline)]
-    text = summarise([span([], None)], rows, None)
+    rows = [row("ours", "train", micro=0.8), row("readout x", "train", micro=0.99)]
+    rows += [row("weak", "train", micro=0.5), row("motion", "train", micro=baseline)]
+    text = summarise([span([], None)], rows, None, own=2)
     assert "80 times in 100" in text and f"motion, reached {word}" in text

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from normalcy.errors import ConfigError, UsageError
-from normalcy.experiments.cells import CONTROL_LR, base_config, configure, rows_of, suited_readouts
-from normalcy.experiments.tables import ALL, TABLES, Auc, Row
+from normalcy.experiments.cells import CONTROL_LR
+from normalcy.experiments.paper import ALL, TABLES, Auc, Row
+from normalcy.experiments.rows import base_config, configure, rows_of, suited_readouts
 from normalcy.presets import PRESETS, load_config
 
 PAPER = Path(__file__).resolve().parents[3] / ".." / "shared" / "design" / "paper.txt"

@@ -10,7 +10,7 @@ import pytest
 from fakes import moving_square_video, write_video
 from normalcy.evaluation import baseline_cache
 from normalcy.evaluation.baseline_cache import raw_motion
-from normalcy.evaluation.baselines import BY_ROW, GLOBAL, INTERPOLATION, PICTURE
+from normalcy.evaluation.motion import BY_ROW, GLOBAL, INTERPOLATION, PICTURE
 from normalcy.video.source import VideoRef
 
 

@@ -1,4 +1,4 @@
-"""Judging scores that are known: what each figure must be, and what is said where there is none."""
+"""Scores that are known against truth: what each figure must be, and what is said where there is none."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from made_results import write_products
 from normalcy.data.base import TestVideo
 from normalcy.errors import DataError
 from normalcy.evaluation.baselines import content_free_rows
-from normalcy.evaluation.evaluate import PEEKED, Protocol
-from normalcy.evaluation.judge import FUSED, REGION, Case, Judgement, cases, judge
+from normalcy.evaluation.evaluate import FUSED, REGION, Evaluation, evaluate, evaluate_videos
 from normalcy.evaluation.page import page
+from normalcy.evaluation.protocol import PEEKED, Protocol
+from normalcy.evaluation.videos import ScoredTestVideo, join
 from normalcy.report.page import render_page
 from normalcy.results.maps_npy import MapsNpy
 from normalcy.results.scored import ScoredVideo
@@ -58,8 +59,8 @@ def video(
     return truth, ScoredVideo(name, folder / name, len(score), 1.0, 40.0, False, events, float(score.max()))
 
 
-def found(*videos: tuple[TestVideo, ScoredVideo]) -> list[Case]:
-    return cases([t for t, _ in videos], {t.name: s for t, s in videos})
+def joined(*videos: tuple[TestVideo, ScoredVideo], alarmed: bool = True) -> list[ScoredTestVideo]:
+    return join([t for t, _ in videos], [s for _, s in videos], alarmed)
 
 
 def labels(start: int, stop: int) -> np.ndarray:
@@ -68,9 +69,8 @@ def labels(start: int, stop: int) -> np.ndarray:
     return y
 
 
-def run(cs: list[Case], **more: Any) -> Judgement:
-    settings: dict[str, Any] = {"protocol": PLAIN, "motion": {}, "alarmed": True, "resamples": 20, "seed": 0}
-    return judge(cs, **{**settings, **more})
+def run(videos: list[ScoredTestVideo], **more: Any) -> Evaluation:
+    return evaluate_videos(videos, **{"protocol": PLAIN, "baselines": {}, "resamples": 20, **more})
 
 
 def anomaly(start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -88,7 +88,7 @@ def test_perfect_scores_and_maps_are_perfect_everywhere(tmp_path: Path) -> None:
     for name, (a, b) in {"01": (10, 20), "02": (0, 8)}.items():
         y, masks, maps = anomaly(a, b)
         videos.append(video(tmp_path, name, y.astype(float), y, events=(event(a, b - 1),), masks=masks, maps=maps))
-    j = run(found(*videos))
+    j = run(joined(*videos))
     v = j.rows[0].values
     assert (v["micro_auc"], v["macro_auc_defined"], v["average_precision"], v["eer"]) == (1.0, 1.0, 1.0, 0.0)
     assert (v["pixel_auc"], v["rbdc"], v["tbdc"]) == (1.0, 1.0, 1.0)
@@ -108,7 +108,7 @@ def test_perfect_scores_and_maps_are_perfect_everywhere(tmp_path: Path) -> None:
 def test_right_frames_for_the_wrong_place_keep_the_frame_figures_alone(tmp_path: Path) -> None:
     y, masks, maps = anomaly(10, 20)
     elsewhere = np.roll(maps, (2, 3), axis=(1, 2))
-    j = run(found(video(tmp_path, "01", y.astype(float), y, masks=masks, maps=elsewhere)))
+    j = run(joined(video(tmp_path, "01", y.astype(float), y, masks=masks, maps=elsewhere)))
     v = j.rows[0].values
     assert v["micro_auc"] == 1.0
     assert (v["rbdc"], v["tbdc"]) == (0.0, 0.0)
@@ -118,7 +118,7 @@ def test_right_frames_for_the_wrong_place_keep_the_frame_figures_alone(tmp_path:
 
 def test_false_alarms_and_delay(tmp_path: Path) -> None:
     y = labels(10, 20)
-    j = run(found(video(tmp_path, "01", y.astype(float), y, events=(event(2, 4), event(15, 30)))))
+    j = run(joined(video(tmp_path, "01", y.astype(float), y, events=(event(2, 4), event(15, 30)))))
     assert j.alarms is not None
     assert j.alarms.false_alarms == 1
     assert j.rows[0].values["false_alarms_per_hour"] == pytest.approx(3600 / (30 / FPS))
@@ -129,19 +129,19 @@ def test_each_readout_and_each_baseline_has_a_row(tmp_path: Path) -> None:
     y = labels(10, 20)
     good, bad = y.astype(float), 1.0 - y
     j = run(
-        found(video(tmp_path, "01", good, y, {"density": good, "continuity": bad})),
-        motion={"motion (global)": {"01": np.linspace(0, 1, N)}},
+        joined(video(tmp_path, "01", good, y, {"density": good, "continuity": bad})),
+        baselines={"motion (global)": {"01": np.linspace(0, 1, N)}},
     )
     free = ["random (mean of 20)", "constant", "position"]
     assert [r.name for r in j.rows] == ["fused", "readout density", "readout continuity", "motion (global)", *free]
-    assert j.rows[4:] == tuple(content_free_rows({"01": y}, PLAIN, 0, 20))
+    assert j.rows[4:] == content_free_rows({"01": y}, PLAIN, 0, 20)
     assert [r.values["micro_auc"] for r in j.rows][:3] == [1.0, 1.0, 0.0]
     assert all(r.protocol == "train, unsmoothed" and r.peeked is None for r in j.rows)
 
 
 def test_single_readout_is_the_fused_score(tmp_path: Path) -> None:
     y = labels(10, 20)
-    names = [r.name for r in run(found(video(tmp_path, "01", y.astype(float), y))).rows]
+    names = [r.name for r in run(joined(video(tmp_path, "01", y.astype(float), y))).rows]
     assert names[0] == "fused" and not any(n.startswith("readout") for n in names)
 
 
@@ -149,27 +149,25 @@ def test_peeking_is_written_on_every_row(tmp_path: Path) -> None:
     y = labels(10, 20)
     peeked = Protocol("per_video, unsmoothed", PEEKED)
     j = run(
-        found(video(tmp_path, "01", y.astype(float), y)),
+        joined(video(tmp_path, "01", y.astype(float), y), alarmed=False),
         protocol=peeked,
-        motion={"motion (global)": {"01": np.zeros(N)}},
-        alarmed=False,
+        baselines={"motion (global)": {"01": np.zeros(N)}},
     )
     assert [r.peeked for r in j.rows] == [PEEKED] * 5
     assert j.alarms is None
-    assert any("no threshold" in n for n in j.notes)
 
 
 def test_length_mismatch_names_both_sides(tmp_path: Path) -> None:
     y = labels(10, 20)
     with pytest.raises(DataError, match=r"01\.mp4 has 40 frames, the labels of 01 have 39 .*off by one"):
-        found(video(tmp_path, "01", y.astype(float), y[:-1]))
+        joined(video(tmp_path, "01", y.astype(float), y[:-1]))
 
 
 def test_videos_without_masks_are_counted_in_a_note(tmp_path: Path) -> None:
     y, masks, maps = anomaly(10, 20)
     plain = labels(5, 9)
     j = run(
-        found(
+        joined(
             video(tmp_path, "01", y.astype(float), y, masks=masks, maps=maps),
             video(tmp_path, "02", plain.astype(float), plain, maps=maps),
         )
@@ -182,23 +180,53 @@ def test_videos_without_masks_are_counted_in_a_note(tmp_path: Path) -> None:
 
 def test_without_any_masks_it_is_said(tmp_path: Path) -> None:
     y = labels(10, 20)
-    j = run(found(video(tmp_path, "01", y.astype(float), y)))
+    j = run(joined(video(tmp_path, "01", y.astype(float), y)))
     assert j.pixel is None
-    assert j.sizes == {}
-    assert any("no masks or tracks" in n for n in j.notes)
+    assert j.sizes == {} and j.notes == []
 
 
-def test_page_and_plain_values_hold_everything(tmp_path: Path) -> None:
+def test_page_holds_everything(tmp_path: Path) -> None:
     y, masks, maps = anomaly(10, 20)
-    cs = found(video(tmp_path, "01", y.astype(float), y, events=(event(10, 19),), masks=masks, maps=maps))
+    made = video(tmp_path, "01", y.astype(float), y, events=(event(10, 19),), masks=masks, maps=maps)
     beside = {"motion (by row)": {"01": np.linspace(0, 1, N)}}
-    j = run(cs, motion=beside, protocol=Protocol("per_video, unsmoothed", PEEKED))
+    j = run(joined(made), baselines=beside, protocol=Protocol("per_video, unsmoothed", PEEKED))
+    details = [("What this rests on", [("data set", "made up")])]
     html = render_page(
-        page("A set <b>", cs, j, beside, {"density": "looks odd"}, 0.5, [("data set", "made up")], ["incomplete copy"])
+        page(
+            "A set <b>",
+            [made[1]],
+            0.5,
+            {"density": "looks odd"},
+            evaluation=j,
+            labels={"01": y},
+            baselines=beside,
+            details=details,
+            notes=["incomplete copy"],
+        )
     )
-    for text in ("A set &lt;b&gt;", "motion (by row)", "(peeked)", "incomplete copy", "2-8 %", "made up"):
+    for text in ("A set &lt;b&gt;", "motion (by row)", "(peeked)", "incomplete copy", "2-8 %", "made up", "true anomaly"):
         assert text in html
-    plain = j.to_dict()
-    assert plain["pixel"]["pixel_auc"] == 1.0
-    assert plain["rows"][0]["values"]["rbdc"] == 1.0
-    assert set(plain) == {"rows", "sizes", "pixel", "region", "alarms", "per_video", "notes"}
+
+
+def test_page_of_scores_alone_claims_nothing(tmp_path: Path) -> None:
+    y = labels(10, 20)
+    _, scored = video(tmp_path, "01", y.astype(float), y, events=(event(10, 19),))
+    html = render_page(page("Scores", [scored], 0.5, {"density": "looks odd"}))
+    assert "1 event" in html and "no labels here" in html
+    assert "AUC" not in html and "true anomaly" not in html
+
+
+def test_any_methods_scores_are_measured_as_a_data_sets_are(tmp_path: Path) -> None:
+    """From files, with masks and the maps that scoring left, the frame-level figures and AUC by size are the same."""
+    y, masks, maps = anomaly(10, 20)
+    made = video(tmp_path / "scores", "01", 0.1 * np.arange(N) % 1.7, y, masks=masks, maps=maps)
+    (tmp_path / "scores" / "01" / "run.json").write_text("{}")
+    for folder, name, save in (("labels", "01.npy", np.save), ("masks", "01.npz", lambda f, m: np.savez(f, masks=m))):
+        (tmp_path / folder).mkdir()
+        save(tmp_path / folder / name, y if folder == "labels" else masks)
+    known = run(joined(made), protocol=Protocol())
+    files = evaluate(tmp_path / "scores", tmp_path / "labels", masks=tmp_path / "masks", resamples=20)
+    assert files.metrics == known.metrics and files.rows[1:] == known.rows[1:]
+    assert files.sizes["scores"] == known.sizes[FUSED] and files.pixel == known.pixel
+    assert files.to_dict()["sizes"] == known.sizes[FUSED].to_dict()
+    assert files.alarms is None and files.region is None
