@@ -25,6 +25,7 @@ from normalcy.events.detector import EventDetector, closed
 from normalcy.experiments.store import left_behind
 from normalcy.metrics.events import EventMetrics, event_metrics
 from normalcy.results.scores_csv import read_scores
+from normalcy.tables import markdown
 from normalcy.types import FrameScore, VideoScores
 
 ANYWHERE = (1, 1)
@@ -35,17 +36,17 @@ def measure(
     videos: Sequence[VideoScores], labels: Mapping[str, NDArray[np.uint8]], threshold: float, cfg: AlarmConfig
 ) -> EventMetrics:
     """The program's events at a threshold, against the labels of these videos."""
-    found = {}
+    frames_of: dict[str, NDArray[np.int64]] = {}
     for v in videos:
         detector = EventDetector(threshold, cfg, ANYWHERE)
         frames = [FrameScore(i, float(t), float(s), {}) for i, (t, s) in enumerate(zip(v.time_s, v.score, strict=True))]
         events = list(closed([c for f in frames for c in detector.push(f)] + detector.finish()))
-        found[v.name] = np.array([(e.start_frame, e.end_frame) for e in events], np.int64).reshape(-1, 2)
-    return event_metrics(found, {v.name: labels[v.name] for v in videos}, {v.name: v.time_s for v in videos})
+        frames_of[v.name] = np.array([(e.start_frame, e.end_frame) for e in events], np.int64).reshape(-1, 2)
+    return event_metrics(frames_of, {v.name: labels[v.name] for v in videos}, {v.name: v.time_s for v in videos})
 
 
-def lines(root: Path, results: Sequence[Path], budgets: Sequence[float]) -> list[str]:
-    """The table. Raises DataError where no cell is left to count."""
+def table(root: Path, results: Sequence[Path], budgets: Sequence[float]) -> str:
+    """The table, as Markdown. Raises DataError where no cell is left to count."""
     rows: dict[tuple[str, str, bool], dict[int, list[EventMetrics]]] = defaultdict(dict)
     for path in results:
         for c, folder, scores in left_behind(path):
@@ -57,19 +58,13 @@ def lines(root: Path, results: Sequence[Path], budgets: Sequence[float]) -> list
             rows[c.name, c.dataset, c.untrained][c.seed] = [measure(videos, labels, t, model.cfg.alarm) for t in at]
     if not rows:
         raise DataError(f"{', '.join(map(str, results))}: no cell has its model and scores beside it")
-    out = [
-        "| configuration | set | weights | " + " | ".join(f"{b:g} per hour" for b in budgets) + " |",
-        "|---" * (3 + len(budgets)) + "|",
-    ]
+    grid = [["configuration", "set", "weights", *(f"{b:g} per hour" for b in budgets)]]
     for (name, dataset, untrained), by_seed in sorted(rows.items()):
         some = next(iter(by_seed.values()))[0]
         words = f"{dataset}: {len(some.events)} events, {some.normal_hours * 60:.1f} normal minutes"
-        out.append(
-            f"| {name} | {words} | {'random' if untrained else 'trained'} | "
-            + " | ".join(_cell(by_seed, i) for i in range(len(budgets)))
-            + " |"
-        )
-    return out
+        cells = (_cell(by_seed, i) for i in range(len(budgets)))
+        grid.append([name, words, "random" if untrained else "trained", *cells])
+    return markdown(grid)
 
 
 def _cell(by_seed: Mapping[int, Sequence[EventMetrics]], budget: int) -> str:
@@ -83,7 +78,7 @@ def main() -> None:
     p.add_argument("results", type=Path, nargs="+", metavar="RESULTS.jsonl")
     p.add_argument("--budgets", type=float, nargs="+", default=[1.0, 10.0, 60.0], metavar="N")
     a = p.parse_args()
-    print("\n".join(lines(a.root, a.results, a.budgets)))
+    print(table(a.root, a.results, a.budgets))
 
 
 if __name__ == "__main__":

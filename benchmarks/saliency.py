@@ -68,7 +68,7 @@ def looks(model: FrameModel, video: Path, masks: Path, count: int) -> Iterator[L
         w.__dict__["_pixels_NHWC"] = leaf
         with torch.enable_grad():
             maps = here.readouts[at].maps(w)
-            z = here.normal[at].place.z(maps, model.cfg.scoring.bands, model.cfg.scoring.columns, (False,))
+            z = here.normal.readouts["density"].place.z(maps, model.cfg.scoring.bands, model.cfg.scoring.columns, (False,))
             top_mean(z, model.cfg.scoring.top).sum().backward()
         assert leaf.grad is not None
         pair = np.asarray(frames[index[[late - 1, late]]]).astype(np.float32)

@@ -21,17 +21,18 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from normalcy.data.files import load_label_folder
 from normalcy.errors import DataError
+from normalcy.evaluation.evaluate import FUSED
 from normalcy.experiments.store import left_behind
+from normalcy.metrics.auc import auc
 from normalcy.results.scores_csv import read_scores
+from normalcy.tables import markdown
 from normalcy.types import VideoScores
 from normalcy.virtual.generate import write_dataset
 
 TRAIN_CLIPS, TRAIN_FRAMES, TEST_FRAMES = 10, 250, 200
-FUSED = "fused"
 
 
 def write(root: Path, seed: int, test_clips: int) -> Path:
@@ -51,16 +52,16 @@ def within(v: VideoScores, labels: NDArray[np.uint8]) -> dict[str, float]:
     """AUC of the fused score and of each readout among the frames of one clip; empty where all frames are alike."""
     if labels.min() == labels.max():
         return {}
-    return {k: float(roc_auc_score(labels, s)) for k, s in {FUSED: v.score, **v.readouts}.items()}
+    return {k: auc(s, labels == 1) for k, s in {FUSED: v.score, **v.readouts}.items()}
 
 
-Found = dict[str, dict[str, list[float]]]
+ByKind = dict[str, dict[str, list[float]]]
 """Kind of anomaly -> name of a score -> its AUCs."""
 
 
-def lines(root: Path, results: Sequence[Path]) -> list[str]:
+def kinds_text(root: Path, results: Sequence[Path]) -> str:
     """A table for each configuration. Raises DataError where no cell is left to read."""
-    found: dict[str, dict[bool, Found]] = defaultdict(
+    aucs: dict[str, dict[bool, ByKind]] = defaultdict(
         lambda: {u: defaultdict(lambda: defaultdict(list)) for u in (False, True)}
     )
     for path in results:
@@ -71,26 +72,23 @@ def lines(root: Path, results: Sequence[Path]) -> list[str]:
             kinds: Mapping[str, list[str]] = json.loads(scene.read_text())["kinds"]
             labels = load_label_folder(root / c.dataset / "testing" / "labels")
             for v in map(read_scores, scores):
-                for name, auc in within(v, labels[v.name]).items():
-                    found[c.name][c.untrained][" + ".join(kinds[v.name])][name].append(auc)
-    out = [
-        line for name, by in sorted(found.items()) if by[False] for line in (f"{name}:", "", *table(by[False], by[True]), "")
-    ]
-    if not out:
+                for name, value in within(v, labels[v.name]).items():
+                    aucs[c.name][c.untrained][" + ".join(kinds[v.name])][name].append(value)
+    tables = [f"{name}:\n\n{table(by[False], by[True])}" for name, by in sorted(aucs.items()) if by[False]]
+    if not tables:
         raise DataError(f"{', '.join(map(str, results))}: no cell of a simulated street has its scores beside it")
-    return out[:-1]
+    return "\n\n".join(tables)
 
 
-def table(trained: Found, random: Found) -> list[str]:
+def table(trained: ByKind, random: ByKind) -> str:
     """Markdown, the kind that is found best first."""
     readouts = [r for r in next(iter(trained.values())) if r != FUSED]
-    head = ["kind", "clips x seeds", FUSED, "random weights", *readouts]
-    out = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    grid = [["kind", "clips x seeds", FUSED, "random weights", *readouts]]
     for kind, by in sorted(trained.items(), key=lambda kv: -float(np.mean(kv[1][FUSED]))):
         control = random.get(kind, {}).get(FUSED, [])
         cells = [_mean(values) for values in (by[FUSED], control, *(by[r] for r in readouts))]
-        out.append(f"| {kind.replace('_', ' ')} | {len(by[FUSED])} | {' | '.join(cells)} |")
-    return out
+        grid.append([kind.replace("_", " "), str(len(by[FUSED])), *cells])
+    return markdown(grid)
 
 
 def _mean(values: Sequence[float]) -> str:
@@ -112,7 +110,7 @@ def main() -> None:
         for seed in a.seeds:
             print(write(a.root, seed, a.test_clips))
     else:
-        print("\n".join(lines(a.root, a.results)))
+        print(kinds_text(a.root, a.results))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alarms import lines
+from alarms import table
 from layouts import make_folder
 from normalcy.errors import ConfigError, DataError
 from normalcy.experiments import code, run
@@ -96,7 +96,7 @@ def test_one_configuration_on_two_sets(root: Path, tmp_path: Path) -> None:
 def test_alarms_are_counted_from_what_it_leaves(root: Path, tmp_path: Path) -> None:
     _, r = go(root, tmp_path, order(seeds=(0, 1)))
     (tmp_path / "r.work").symlink_to(tmp_path / "work")
-    _, _, trained, control = lines(root, [tmp_path / "r.jsonl"], [1.0, 3600.0])
+    _, _, trained, control = table(root, [tmp_path / "r.jsonl"], [1.0, 3600.0]).splitlines()
     of = [c.alarms for c in r.outcomes if not c.untrained]
     at_one = trained.split("|")[4].strip()
     assert at_one == f"{of[0]['detected']}, {of[1]['detected']}; {of[0]['false_alarms']}, {of[1]['false_alarms']} false"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from normalcy.data.check import CheckReport
-
-DatasetProgress = Callable[[int, int, str], None]
-"""Called with (videos done, videos in all, name of the next one)."""
+    from normalcy.types import Progress
 
 
 def list_datasets() -> list[dict[str, Any]]:
@@ -43,7 +40,7 @@ def list_datasets() -> list[dict[str, Any]]:
 
 
 def check_dataset(
-    name: str, root: str | Path, *, labels: str | None = None, masks: bool = True, progress: DatasetProgress | None = None
+    name: str, root: str | Path, *, labels: str | None = None, masks: bool = True, progress: Progress | None = None
 ) -> CheckReport:
     """Look at a copy of a benchmark: what is there and missing, counts against the official ones, label lengths against true
     frame counts, one-class videos. ``report.ok`` says whether results on it would be right; ``report.lines()`` is the text.

@@ -56,11 +56,7 @@ def datasets_check(
     from normalcy.api.datasets import check_dataset
 
     with exits.interruptible("Nothing was changed"), shown() as progress:
-
-        def show_progress(done: int, total: int, video: str) -> None:
-            progress("check", done, total, {})
-
-        report = check_dataset(name, root, labels=labels, masks=masks, progress=show_progress)
+        report = check_dataset(name, root, labels=labels, masks=masks, progress=progress)
     show.out(show.as_json(report.to_dict()) if as_json else "\n".join(report.lines()))
     if not report.ok:
         raise typer.Exit(exits.FAILED)

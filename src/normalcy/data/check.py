@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,11 +13,10 @@ from normalcy.data.base import Dataset, Labels, TestVideo, abbreviate, frame_cou
 from normalcy.data.catalogue import Entry, entry
 from normalcy.data.files import difference
 from normalcy.errors import DataError, SourceError
+from normalcy.types import Progress
 from normalcy.video.reader import probe
 from normalcy.video.source import VideoRef
 
-Progress = Callable[[int, int, str], None]
-"""Called with (videos done, videos in all, name of the next one)."""
 Level = Literal["error", "warning", "note"]
 
 
@@ -143,13 +142,13 @@ def _count_all(data: Dataset, report: CheckReport, progress: Progress | None) ->
     frames: dict[tuple[str, str], int] = {}
     for done, (side, ref) in enumerate(refs):
         if progress:
-            progress(done, len(refs), ref.name)
+            progress("check", done, len(refs), {})
         try:
             frames[side, ref.name] = frame_count(ref)
         except SourceError as e:
             report.add("error", str(e))
     if progress:
-        progress(len(refs), len(refs), "")
+        progress("check", len(refs), len(refs), {})
     return frames
 
 

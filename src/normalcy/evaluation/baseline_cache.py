@@ -1,4 +1,4 @@
-"""Motion and interpolation error of a data set's test videos, kept on disk: they are the same for every model judged there."""
+"""Motion and interpolation error of a data set's test videos, kept on disk: the same for every model."""
 
 from __future__ import annotations
 

@@ -26,5 +26,5 @@ GOAL_OVER_CONTROL = 0.08
 def clips_by_part(name: str, clips: Sequence[str]) -> dict[str, list[str]]:
     """Part -> the test clips in it, in their order; a part without clips is left out."""
     chosen = CHOOSE_HALF.get(name, ())
-    found = {CHOOSE: [c for c in clips if c in chosen], REPORT: [c for c in clips if c not in chosen], ALL: list(clips)}
-    return {part: members for part, members in found.items() if members}
+    halves = {CHOOSE: [c for c in clips if c in chosen], REPORT: [c for c in clips if c not in chosen], ALL: list(clips)}
+    return {part: members for part, members in halves.items() if members}

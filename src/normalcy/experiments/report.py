@@ -177,8 +177,8 @@ def _section(cells: Sequence[CellResult], preset: str) -> Iterator[str]:
 def _grid(cells: Sequence[CellResult]) -> list[list[str]]:
     """The rows with results, then the baselines. The first line is the heading."""
     paper = any(c.comparable for c in cells)
-    beside = ["paper", "delta"] if paper else []
-    grid = [["row", "T", "micro", *beside, "macro padded", *beside, "macro defined", "seeds"]]
+    more = ["paper", "delta"] if paper else []
+    grid = [["row", "T", "micro", *more, "macro padded", *more, "macro defined", "seeds"]]
     for c in cells:
         if not c.outcomes:
             continue
@@ -192,7 +192,7 @@ def _grid(cells: Sequence[CellResult]) -> list[list[str]]:
         grid.append([*columns, _spread(fused, DEFINED), str(len(c.outcomes))])
     first = next((o for c in cells for o in c.outcomes), None)
     for name, m in first.parts[ALL].baselines.items() if first else ():
-        grid.append([name, "", _spread([m], MICRO), *["-"] * len(beside), _spread([m], PADDED), *["-"] * len(beside)])
+        grid.append([name, "", _spread([m], MICRO), *["-"] * len(more), _spread([m], PADDED), *["-"] * len(more)])
         grid[-1] += [_spread([m], DEFINED), ""]
     return grid
 

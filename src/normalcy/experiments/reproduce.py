@@ -90,11 +90,11 @@ def reproduce(
                 fatal=UsageError,
                 progress=progress,
             )
-            for _, found, _ in rows:
-                if isinstance(found, Failure):
-                    cell = replace(cell, reason=f"{FAILED}{found.reason}")
+            for _, outcome, _ in rows:
+                if isinstance(outcome, Failure):
+                    cell = replace(cell, reason=f"{FAILED}{outcome.reason}")
                 else:
-                    cell = replace(cell, outcomes=(*cell.outcomes, found))
+                    cell = replace(cell, outcomes=(*cell.outcomes, outcome))
                 say(line(cell))
             cells.append(cell)
     result = ReproduceResult(plan.table, preset, tuple(seeds), out, command, tuple(cells))

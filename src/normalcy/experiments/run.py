@@ -136,11 +136,11 @@ def _train(cell: Cell, folder: Path, keep: Path | None, device: str, progress: P
             shutil.rmtree(model)
     begun = (model / "checkpoints").is_dir()
 
-    def trained(found: Mapping[str, Any]) -> None:
+    def trained(training: Mapping[str, Any]) -> None:
         if kept is not None:
             shutil.rmtree(kept, ignore_errors=True)
             shutil.copytree(model / "checkpoints", kept, ignore=shutil.ignore_patterns(CONFIG, ".*"))
-            _write(kept / FACTS, _facts(found, begun))
+            _write(kept / FACTS, _facts(training, begun))
 
     train_level(refs, model, cell.cfg, device, resume=begun, force=not begun, progress=progress, after_network=trained)
     return _write(facts, _facts(_read(model / CONFIG)["extra"], begun))

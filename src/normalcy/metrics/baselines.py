@@ -64,9 +64,9 @@ def mean_row(
     values: dict[str, float | None] = {}
     intervals: dict[str, Interval] = {}
     for metric in METRICS:
-        found = [v for d in draws if (v := getattr(d, metric)) is not None]
-        values[metric] = float(np.mean(found)) if found else None
-        intervals[metric] = percentile(np.array(found), level) if found else Interval(None, None, "no video of both classes")
+        known = [v for d in draws if (v := getattr(d, metric)) is not None]
+        values[metric] = float(np.mean(known)) if known else None
+        intervals[metric] = percentile(np.array(known), level) if known else Interval(None, None, "no video of both classes")
     return ResultRow(name, protocol, peeked, values, intervals)
 
 

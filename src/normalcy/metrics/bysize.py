@@ -1,6 +1,6 @@
 """AUC by anomaly size: is a small anomaly found as well as a large one?
 
-Abnormal frames are binned by the share of the frame that the ground-truth mask covers, and each bin is judged against ALL
+Abnormal frames are binned by the share of the frame that the ground-truth mask covers, and each bin is set against ALL
 normal frames of the set, so that the bins differ in nothing but the anomalies.
 """
 

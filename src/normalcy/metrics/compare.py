@@ -41,7 +41,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Paired comparison of two methods: both are judged on the same draws of videos."""
+    """Paired comparison of two methods: both are measured on the same draws of videos."""
 
     micro_auc: Difference
     macro_auc_padded: Difference

@@ -78,16 +78,16 @@ def region_metrics(
             raise UsageError(f"region metrics: {setting} is {value}; it must lie in (0, 1]")
     same_names("detections", detections, "tracks", tracks)
     same_names("tracks", tracks, "frame counts", frames)
-    found, hit_tracks, false, every = [], [], [], []
+    hits, hit_tracks, false, every = [], [], [], []
     for name in sorted(tracks):
         det = _rows("detections", name, detections[name], DETECTION_COLUMNS, frames[name])
         true = _rows("tracks", name, tracks[name], TRACK_COLUMNS, frames[name])
         best, is_false = _match(det, true, iou)
-        found.append(best)
+        hits.append(best)
         hit_tracks.append(_track_scores(true[:, 0], best, track_share))
         false.append(det[is_false, 5])
         every.append(det[:, 5])
-    region_scores, track_scores, scores = np.concatenate(found), np.concatenate(hit_tracks), np.concatenate(every)
+    region_scores, track_scores, scores = np.concatenate(hits), np.concatenate(hit_tracks), np.concatenate(every)
     if not region_scores.size:
         raise MetricError("tracks: no true region in any video; RBDC and TBDC are undefined")
     thresholds, total = np.unique(scores)[::-1], sum(frames.values())

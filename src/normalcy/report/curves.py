@@ -212,8 +212,8 @@ def _smooth(value: Floats) -> Floats:
 def _thin(fpr: Floats, tpr: Floats, points: int) -> NDArray[np.intp]:
     """Points along the curve at even distance, ends kept."""
     along = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(fpr)) + np.abs(np.diff(tpr)))])
-    found = np.searchsorted(along, np.linspace(0, along[-1], points))
-    return np.unique(np.concatenate([[0], np.minimum(found, len(fpr) - 1), [len(fpr) - 1]]))
+    nearest = np.searchsorted(along, np.linspace(0, along[-1], points))
+    return np.unique(np.concatenate([[0], np.minimum(nearest, len(fpr) - 1), [len(fpr) - 1]]))
 
 
 def _wrap(name: str, width: int = 15) -> list[str]:

@@ -156,13 +156,13 @@ def flag_spans(time_s: NDArray[np.float64], flags: ArrayLike) -> Spans:
 
 def limits(series: Any, threshold: float | None) -> tuple[float, float]:
     """y limits that hold 0, the threshold and every finite value, never of zero height."""
-    found = [0.0] if threshold is None else [0.0, threshold]
+    limits = [0.0] if threshold is None else [0.0, threshold]
     for values in series:
         v = np.asarray(values, dtype=np.float64)
         v = v[np.isfinite(v)]
         if len(v):
-            found += [float(v.min()), float(v.max())]
-    lo, hi = min(found), max(found)
+            limits += [float(v.min()), float(v.max())]
+    lo, hi = min(limits), max(limits)
     pad = 0.08 * (hi - lo) or 0.5
     return (lo - pad if lo < 0 else -0.25 * pad), hi + pad
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alarms import lines, measure
+from alarms import measure, table
 from normalcy.config import AlarmConfig
 from normalcy.errors import DataError
 from normalcy.types import VideoScores
@@ -28,4 +28,4 @@ def test_events_are_those_of_the_program() -> None:
 def test_nothing_to_count_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "r.jsonl").write_text("")
     with pytest.raises(DataError, match="no cell"):
-        lines(tmp_path, [tmp_path / "r.jsonl"], [1.0])
+        table(tmp_path, [tmp_path / "r.jsonl"], [1.0])

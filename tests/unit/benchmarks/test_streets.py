@@ -23,7 +23,10 @@ def test_auc_is_within_the_clip_and_of_every_readout() -> None:
 def test_the_kind_that_is_found_best_comes_first() -> None:
     trained = {"on_grass": {"fused": [0.2, 0.4], "density": [0.5]}, "cart": {"fused": [0.9], "density": [1.0]}}
     random = {"cart": {"fused": [0.25, 0.75]}}
-    assert streets.table(trained, random)[2:] == ["| cart | 1 | 0.90 | 0.50 | 1.00 |", "| on grass | 2 | 0.30 | - | 0.50 |"]
+    assert streets.table(trained, random).splitlines()[2:] == [
+        "| cart | 1 | 0.90 | 0.50 | 1.00 |",
+        "| on grass | 2 | 0.30 | - | 0.50 |",
+    ]
 
 
 @pytest.mark.slow
@@ -45,4 +48,4 @@ def test_a_finished_street_is_kept_and_an_unfinished_one_is_made(tmp_path: Path,
 def test_nothing_to_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "r.jsonl").write_text("")
     with pytest.raises(DataError, match="no cell of a simulated street"):
-        streets.lines(tmp_path, [tmp_path / "r.jsonl"])
+        streets.kinds_text(tmp_path, [tmp_path / "r.jsonl"])
