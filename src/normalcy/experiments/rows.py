@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from normalcy.config import Config
-
 from normalcy.errors import UsageError
 from normalcy.experiments.cells import control_flags
 from normalcy.experiments.paper import ALL, LENGTHS, PAPER_LENGTH, TASK_SETTING, Row, Table, Task, at_length, control
