@@ -26,8 +26,8 @@ FEW = 10
 """Fewer people than this say nothing about a scene; then all boxes do, or nothing is changed."""
 LARGEST = 1_000_000
 """Pixels of canvas at most: about 70 ms of one core for YOLOX-nano."""
-VIDEOS, FRAMES, APART = 8, 3, 75
-"""Of so many videos, spread evenly, so many frames, so many apart."""
+VIDEOS, FRAMES, SPAN = 8, 24, 225
+"""So many frames in all, of so many videos at most, from the first SPAN frames of each."""
 
 Image = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
@@ -45,7 +45,7 @@ def choose_short_side(cfg: ObjectsConfig, videos: Sequence[VideoRef], progress: 
     for image in _some_frames(videos):
         images.append(image)
         if progress is not None:
-            progress(len(images), FRAMES * VIDEOS)
+            progress(len(images), FRAMES)
     if not images:
         return SHORT_SIDE
     heights = max((_heights(cfg, side, images) for side in TRIED), key=len)
@@ -59,10 +59,11 @@ def choose_short_side(cfg: ObjectsConfig, videos: Sequence[VideoRef], progress: 
 
 def _some_frames(videos: Sequence[VideoRef]) -> Iterator[Image]:
     chosen = np.unique(np.linspace(0, len(videos) - 1, min(VIDEOS, len(videos))).round().astype(int))
+    apart = SPAN * len(chosen) // FRAMES
     for i in chosen:
         try:
             with VideoReader(videos[i]) as reader:
-                for frame in itertools.islice(reader, 0, FRAMES * APART, APART):
+                for frame in itertools.islice(reader, 0, SPAN, apart):
                     yield frame.image
         except SourceError:  # training says what is wrong with it
             continue
