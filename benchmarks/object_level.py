@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    cfg = load_config("cpu", environ={}, sets=["level=object", *args.sets])
+    cfg = load_config("cpu", environ={}, sets=["level=object", "objects.method=tubes", *args.sets])
     images = np.stack(list(Scenario((W, H), FPS, 0).normal_clip(0, args.frames)))
     model = random_model(cfg, images)
     result = {"threads": args.threads, "cpu_ms": {str(n): measured(model, images, n) for n in args.counts}}

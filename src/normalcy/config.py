@@ -249,16 +249,30 @@ OBJECT_READOUTS: tuple[ObjectReadoutName, ...] = get_args(ObjectReadoutName)
 """What can be read off an object: the score of each task, the density of its features, its motion."""
 
 
+CueName = Literal["appearance", "speed", "gait", "direction", "place", "dwell", "kind"]
+
+
 class ObjectsConfig(_Strict):
     """Where the objects are, and their crops. Used where something works on objects instead of whole frames."""
 
-    detector: DetectorName = network("motion", choices(DETECTORS))
+    method: Literal["untrained", "tubes"] = network(
+        "untrained",
+        "untrained: looks, speed, gait, place and more of each object against normal ones of its place; tubes: proxy tasks on "
+        "crops (the paper's object level)",
+    )
+    cues: tuple[CueName, ...] | None = calibration(
+        None, "untrained: what an object's score is made of; null: all of them", min_length=1
+    )
+    track_s: float = calibration(
+        1.0, "untrained: width in seconds of the mean that is taken of an object's values along its track", gt=0.0, le=60.0
+    )
+    detector: DetectorName = network("auto", choices(DETECTORS))
     weights: str | None = place(
         None, "onnx, both: a YOLOX-layout .onnx file by path, or yolox_nano (fetched once); null: yolox_nano where it is"
     )
     boxes: str | None = place(None, "file: folder of NAME.csv or NAME.npz per video, or one such file")
-    min_score: Weight = network(0.25, "onnx, both: boxes that the model is less sure of are left out")
-    nms: Weight = network(0.5, "onnx, both: of boxes that overlap by more (IoU) the surest stays")
+    min_score: Weight = network(0.15, "onnx, both: boxes that the model is less sure of are left out")
+    nms: Weight = network(0.6, "onnx, both: of boxes that overlap by more (IoU) the surest stays")
     short_side: int | None = network(
         None,
         "onnx, both: frames are enlarged or shrunk to this short side; null: chosen from the training video, so that people "
@@ -316,7 +330,7 @@ class Config(_Strict):
     preset: str = run("cpu", "The preset this configuration started from")
     seed: int = network(0, "Seed of everything random", ge=0, lt=2**31)
     level: Literal["frame", "object", "both"] = network(
-        "frame", "What is looked at: places of the frame, the objects in it, or both, fused; see docs/object-level.md"
+        "both", "What is looked at: places of the frame, the objects in it, or both, fused; see docs/object-level.md"
     )
     video: VideoConfig = VideoConfig()
     input: InputConfig = InputConfig()
@@ -347,11 +361,15 @@ class Config(_Strict):
         if "psnr" in self.scoring.readouts and not (self.decoder.steps or self.tasks.frame_prediction):
             raise ValueError("readout psnr needs a decoder: set decoder.steps above 0")
         if self.level == "frame":
-            alone = [n for n in OBJECT_TASKS if getattr(self.tasks, n)]
-            if alone:
-                raise ValueError(f"tasks.{alone[0]} is a task about objects: set level=object or both")
-        if self.level != "frame" and (self.tasks.frame_prediction or self.decoder.steps):
-            raise ValueError("frame prediction and the decoder of the psnr readout exist at level=frame only")
+            on = [n for n in OBJECT_TASKS if getattr(self.tasks, n)]
+            if on:
+                raise ValueError(f"tasks.{on[0]} is a task about objects: set level=object or both")
+        alone = self.level == "object" or (self.level == "both" and self.objects.method == "tubes")
+        if alone and (self.tasks.frame_prediction or self.decoder.steps):
+            raise ValueError(
+                "frame prediction and the decoder of the psnr readout exist at level=frame, and with objects.method=untrained "
+                "at level=both"
+            )
         for name in self.objects.readouts or ():
             if name not in ("density", "flow") and not getattr(self.tasks, name):
                 raise ValueError(f"objects.readouts names {name}, and tasks.{name} is off")

@@ -20,6 +20,8 @@ from normalcy.errors import ConfigError
 PRESETS: dict[str, dict[str, Any]] = {
     # Seconds on any machine: for tests and for trying the road out. Its scores mean little.
     "tiny": {
+        "level": "frame",
+        "objects": {"detector": "motion"},
         "input": {"short_side": 64},
         "clip": {"length": 4, "fps": None},
         "encoder": {"width": 4},
@@ -32,6 +34,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # Section 4.2 of the paper to the letter: T=12, 256x256, pixels in [0,1], AdamW, lr 3e-4 with cosine annealing,
     # omega .5, w1=w2=w3=1, tau .1, I3D-RGB, scores by eq. 9-11. What the paper leaves open is in docs/method.md.
     "paper": {
+        "level": "frame",
         "input": {"short_side": None, "size": (256, 256), "channels": "rgb", "multiple": 32},
         "clip": {"length": 12, "fps": None, "step": 1, "match_lengths": False},
         "encoder": {"name": "i3d"},
@@ -50,7 +53,10 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 ENV_PREFIX = "NORMALCY_"
-BEFORE: dict[str, Any] = {"objects": {"boxes_fps": None, "left_s": 0.0}}
+BEFORE: dict[str, Any] = {
+    "level": "frame",
+    "objects": {"boxes_fps": None, "method": "tubes", "detector": "motion", "min_score": 0.25, "nms": 0.5, "left_s": 0.0},
+}
 """Settings that are younger than format 3 of the model folder, with what a model does that was stored without them."""
 
 

@@ -80,6 +80,17 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Similar:
+    """A normal sighting that something is compared with."""
+
+    video: str
+    """Name of the training video."""
+    frame: int
+    box: Box
+    """x1, y1, x2, y2: x as a share of the picture's width, y of its height."""
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectScore:
     """How abnormal one object of one frame is."""
 
@@ -93,6 +104,12 @@ class ObjectScore:
     """COCO-80 class, -1 where the detector knows none."""
     readout: str
     """Name of the readout that fired most."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """What each readout adds to the score, where the level tells."""
+    why: str = ""
+    """In plain words; empty for an ordinary object."""
+    like: Similar | None = None
+    """The nearest normal sighting, for an object that has a ``why``."""
 
 
 @dataclass(frozen=True, slots=True)

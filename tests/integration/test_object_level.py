@@ -31,7 +31,8 @@ from normalcy.video.reader import VideoReader
 from normalcy.virtual.generate import write_dataset
 
 pytestmark = pytest.mark.slow
-FEW = ("train.steps=8", "objects.batch=4", "encoder.width=4", "objects.side=16")
+SMALL = ("encoder.width=4", "objects.side=16")
+FEW = ("objects.method=tubes", "objects.detector=motion", "train.steps=8", "objects.batch=4", *SMALL)
 RATES = ("clip.fps=5", "objects.fps=10")
 BACKBONE = ("tasks.arrow=1", "tasks.irregularity=1", "tasks.middle=1")
 

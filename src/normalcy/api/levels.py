@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from normalcy.config import OBJECT_TASKS, Config
 from normalcy.detection.choice import concrete
 from normalcy.errors import UsageError
-from normalcy.nn.bundle import CONFIG, load_bundle
-from normalcy.objects.both_levels import BothModel, calibrate_both
+from normalcy.nn.bundle import CONFIG, Bundle, load_bundle
+from normalcy.objects.both_levels import OBJECTS, BothModel, calibrate_both, calibrate_seen_both
 from normalcy.objects.level import ObjectLevel
 from normalcy.objects.model import ObjectModel
+from normalcy.objects.seen_level import calibrate_seen
+from normalcy.objects.seen_model import SeenModel
 from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.model import Model
-from normalcy.training.level import FrameLevel
+from normalcy.scoring.scene import with_prefix
+from normalcy.training.level import FrameLevel, Level
 from normalcy.training.run import AfterNetwork, TrainResult, fit
 from normalcy.types import Progress
 from normalcy.video.source import VideoRef
@@ -45,6 +50,12 @@ def train_level(
         return fit(refs, out, cfg, device, resume, force, progress, after_network=after_network)
     looking = None if progress is None else lambda n, of: progress("look at sizes", n, of, {})
     cfg = cfg.model_copy(update={"objects": concrete(cfg.objects, refs, looking)})
+    if cfg.objects.method == "untrained":
+        if cfg.level == "object":
+            level: Level = FrameLevel(lambda network, m: calibrate_seen(m), trains=False)
+        else:
+            level = FrameLevel(calibrate_seen_both)
+        return fit(refs, out, cfg, device, resume, force, progress, level, after_network)
     if cfg.level == "object":
         return fit(refs, out, cfg, device, resume, force, progress, ObjectLevel(), after_network)
     if (out / CONFIG).exists() and not force:
@@ -76,9 +87,20 @@ def _holds(folder: Path, cfg: Config) -> bool:
 def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
     """A model of any level from its folder. Raises ModelError."""
     bundle = load_bundle(folder, device)
+    untrained = bundle.config.objects.method == "untrained"
     if bundle.config.level == "object":
-        return ObjectModel.from_bundle(bundle)
+        return _seen(bundle, bundle.arrays, bundle.scalars) if untrained else ObjectModel.from_bundle(bundle)
     frame = FrameModel.from_bundle(bundle)
     if bundle.config.level == "frame":
         return frame
+    if untrained and OBJECTS not in bundle.scalars:  # the normal video showed no object
+        return frame.with_config(bundle.config.model_copy(update={"level": "frame"}))
+    if untrained:
+        return BothModel(frame, _seen(bundle, with_prefix(f"{OBJECTS}.", bundle.arrays), bundle.scalars[OBJECTS]))
     return BothModel(frame, ObjectModel.from_bundle(load_bundle(Path(folder) / INNER, device)))
+
+
+def _seen(bundle: Bundle, arrays: Mapping[str, NDArray[Any]], scalars: Mapping[str, Any]) -> SeenModel:
+    model = SeenModel.from_state(bundle.config, arrays, scalars)
+    model.hash = bundle.hash
+    return model

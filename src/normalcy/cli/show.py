@@ -80,6 +80,7 @@ def trained(r: TrainResult) -> str:
         f"video      {r.frames} frames of normal video, {r.held_frames} of them held out; arithmetic {r.precision}",
         f"time       {sum(r.seconds.values()):.0f} s ({took})",
         f"threshold  {r.threshold}",
+        *(f"{'' if i else 'self-test':10} {line}" for i, line in enumerate(r.notices)),
     ]
     return "\n".join(lines)
 

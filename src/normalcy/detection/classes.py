@@ -7,3 +7,8 @@ banana,apple,sandwich,orange,broccoli,carrot,hot dog,pizza,donut,cake,chair,couc
 laptop,mouse,remote,keyboard,cell phone,microwave,oven,toaster,sink,refrigerator,book,clock,vase,scissors,teddy bear,
 hair drier,toothbrush"""
 CLASSES = tuple(name.strip() for name in _NAMES.split(","))
+
+
+def class_name(label: int) -> str:
+    """``person``; empty where the detector has no word for it."""
+    return CLASSES[label] if 0 <= label < len(CLASSES) else ""

@@ -62,7 +62,7 @@ def configure(table: Table, row: Row, preset: str, sets: Sequence[str], seed: in
     if row.level == "object":
         return _object_row(row, base, preset, sets, seed)
     readouts, dropped, added = suited_readouts(base, row.tasks)
-    flags: dict[str, object] = {"seed": seed, "scoring.readouts": readouts}
+    flags: dict[str, object] = {"seed": seed, "level": "frame", "scoring.readouts": readouts}
     for task, name in TASK_SETTING.items():
         flags[f"tasks.{name}"] = (getattr(base.tasks, name) or 1.0) if task in row.tasks else 0.0
     if row.length is not None:
@@ -79,13 +79,15 @@ def configure(table: Table, row: Row, preset: str, sets: Sequence[str], seed: in
 def _object_row(row: Row, base: Config, preset: str, sets: Sequence[str], seed: int) -> RowConfig:
     """A row on the multi-task backbone: its tasks, each read by its own score, and the density of what they taught."""
     tasks, dropped = row.tasks, {"flow": MOTION_REASON}
-    if not DETECTORS[base.objects.detector].classes:
+    # not what this machine happens to have: a row has to say all that it rests on
+    kind = "motion" if base.objects.detector == "auto" else base.objects.detector
+    if not DETECTORS[kind].classes:
         tasks = tuple(t for t in tasks if t != "KD")
-        kind = base.objects.detector
         dropped["distillation"] = (
             f"the detector '{kind}' gives no class scores; choose another with --set objects.detector=both"
         )
-    flags: dict[str, object] = {"seed": seed, "level": "object", "decoder.steps": 0, "scoring.readouts": ("density",)}
+    flags: dict[str, object] = {"seed": seed, "level": "object", "objects.method": "tubes", "objects.detector": kind}
+    flags |= {"decoder.steps": 0, "scoring.readouts": ("density",)}
     for task, name in TASK_SETTING.items():
         flags[f"tasks.{name}"] = (getattr(base.tasks, name) or 1.0) if task in tasks else 0.0
     flags["objects.readouts"] = (*(TASK_SETTING[t] for t in tasks), "density")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -18,6 +19,8 @@ from normalcy.nn.build import Network
 from normalcy.nn.bundle import load_bundle
 from normalcy.objects.folds import ObjectFolds
 from normalcy.objects.model import ObjectModel, region_size
+from normalcy.objects.seen_level import SeenFolds, Watched
+from normalcy.objects.seen_model import SeenModel
 from normalcy.objects.training_boxes import TrainingBoxes
 from normalcy.scoring.calibration import FrameFolds
 from normalcy.scoring.crossfit import ScoreOfFrames, cross_fit, plan_of, threshold_of
@@ -36,16 +39,19 @@ WORDS = {
     OBJECTS: "it is unlike the objects of the normal video",
 }
 PREFIX = "object_"
-Score = TypeVar("Score", float, NDArray[np.float64])
+NO_OBJECTS = "no object was found in the normal video: the model looks at whole frames alone"
+Rule = Callable[[Any, Any], Any]
+"""(score of the frame level, of the object level) -> the score of both; for numbers and arrays."""
 
 
 class BothModel(Model):
     """A frame model and an object model that learned from the same video."""
 
-    def __init__(self, frame: FrameModel, objects: ObjectModel) -> None:
+    def __init__(self, frame: FrameModel, objects: ObjectModel | SeenModel) -> None:
         self.frame, self.objects = frame, objects
         self.cfg = frame.cfg
-        self.hash = f"{frame.hash}+{objects.hash}" if frame.hash else ""
+        parts = [m.hash for m in (frame, objects) if m.hash]
+        self.hash = "+".join(dict.fromkeys(parts))
         self.threshold = frame.threshold  # which calibrate_both() set on the scores of both
         self.trained_fps = frame.trained_fps
         self.scenes = frame.scenes
@@ -60,7 +66,8 @@ class BothModel(Model):
         return {**WORDS, **self.frame.words, **{PREFIX + n: text for n, text in self.objects.words.items()}}
 
     def describe(self) -> str:
-        return f"The mean of two levels. Frame level: {self.frame.describe()}. Object level: {self.objects.describe()}"
+        rule = "The mean" if isinstance(self.objects, ObjectModel) else "The root of the sum of squares"
+        return f"{rule} of two levels. Frame level: {self.frame.describe()}. Object level: {self.objects.describe()}"
 
     @property
     def device(self) -> torch.device:
@@ -70,19 +77,28 @@ class BothModel(Model):
         of_objects = cfg.model_copy(update={"level": "object", "tasks": self.objects.cfg.tasks})
         return type(self)(self.frame.with_config(cfg), self.objects.with_config(of_objects))
 
-    def state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
-        """Of the frame level: the object level is a model folder of its own."""
-        return self.frame.state()
-
     def scorer(self, info: VideoInfo, maps: bool = False, ref: VideoRef | None = None) -> Scorer:
-        return BothScorer(self.frame.scorer(info, maps), self.objects.scorer(info, maps, ref))
+        rule = mean if isinstance(self.objects, ObjectModel) else louder
+        return BothScorer(self.frame.scorer(info, maps), self.objects.scorer(info, maps, ref), rule)
+
+    def notices(self) -> list[str]:
+        """See Model."""
+        return self.objects.notices()
+
+    def state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
+        """(arrays, scalars) for the model folder, of both levels where the object level has no network of its own."""
+        arrays, scalars = self.frame.state()
+        if isinstance(self.objects, SeenModel):
+            own, scalars[OBJECTS] = self.objects.state()
+            arrays |= {f"{OBJECTS}.{k}": v for k, v in own.items()}
+        return arrays, scalars
 
 
 class BothScorer:
     """Pushes every frame, at the source's size, through a scorer of each level (normalcy.scoring.scorer.Scorer)."""
 
-    def __init__(self, frame: Scorer, objects: Scorer) -> None:
-        self._scorers = frame, objects
+    def __init__(self, frame: Scorer, objects: Scorer, rule: Rule) -> None:
+        self._scorers, self._rule = (frame, objects), rule
         self._waiting: tuple[deque[FrameScore], deque[FrameScore]] = (deque(), deque())
         self.size = objects.size
 
@@ -97,21 +113,26 @@ class BothScorer:
         for waiting, scores in zip(self._waiting, new, strict=True):
             waiting.extend(scores)
         a, b = self._waiting
-        return [joined(a.popleft(), b.popleft()) for _ in range(min(len(a), len(b)))]
+        return [joined(a.popleft(), b.popleft(), self._rule) for _ in range(min(len(a), len(b)))]
 
 
-def mean(frame: Score, objects: Score) -> Score:
-    """The score of both levels from those of each, both in asinh of standard deviations of normal video."""
+def mean(frame: Any, objects: Any) -> Any:
+    """Of tubes: the score of both levels from those of each, both in asinh of standard deviations of normal video."""
     return (frame + objects) / 2
 
 
-def joined(a: FrameScore, b: FrameScore) -> FrameScore:
+def louder(frame: Any, objects: Any) -> Any:
+    """Of untrained objects: the root of the sum of squares of what exceeds typical normal video, near the louder of the two."""
+    return np.hypot(np.maximum(frame, 0.0), np.maximum(objects, 0.0))
+
+
+def joined(a: FrameScore, b: FrameScore, rule: Rule) -> FrameScore:
     """Frame level a and object level b of one frame.
 
     The map is at every place the mean of the two. Objects keep the score of their level.
     """
     readouts = {FRAME: a.score, OBJECTS: b.score, **a.readouts, **{PREFIX + n: v for n, v in b.readouts.items()}}
-    out = FrameScore(a.frame, a.time_s, mean(a.score, b.score), readouts, None, b.objects)
+    out = FrameScore(a.frame, a.time_s, float(rule(a.score, b.score)), readouts, None, b.objects)
     if a.map is None or b.map is None:
         return out
     h, w = b.map.shape
@@ -142,3 +163,28 @@ def calibrate_both(network: Network, footage: NormalVideo, objects_folder: Path)
 
     model.threshold = threshold_of(footage, tested, score)
     return model
+
+
+def calibrate_seen_both(network: Network, footage: NormalVideo) -> FrameModel | BothModel:
+    """The frame level and untrained objects, cross-fitted in the same folds, with the threshold set on the scores of both.
+
+    The frame level alone where the normal video shows no object.
+    """
+    plan, frames = plan_of(footage), FrameFolds(network, footage)
+    model, by_frames = cross_fit(plan, frames.fit)
+    watched = Watched.of(footage)
+    if not len(watched):
+        warnings.warn(NO_OBJECTS, UserWarning, stacklevel=2)
+        model.threshold = threshold_of(footage, by_frames, frames.score)
+        return model
+    objects = SeenFolds(footage, watched)
+    seen, by_objects = cross_fit(plan, objects.fit)
+    tested = [((a, b), p) for (a, p), (b, _) in zip(by_frames, by_objects, strict=True)]
+
+    def score(models: tuple[FrameModel, SeenModel], p: Piece) -> ScoreOfFrames:
+        (a, times), (b, _) = frames.score(models[0], p), objects.score(models[1], p)
+        return np.asarray(louder(a, b)), times
+
+    model.threshold = threshold_of(footage, tested, score)
+    objects.test(model.threshold.value)
+    return BothModel(model, seen)

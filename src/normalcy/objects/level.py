@@ -19,6 +19,8 @@ from normalcy.scoring.normal_video import NormalVideo
 class ObjectLevel:
     """Objects instead of whole frames. One for each training: it keeps the boxes from the batches for the calibration."""
 
+    trains = True
+
     def __init__(self) -> None:
         self._boxes: TrainingBoxes | None = None
 

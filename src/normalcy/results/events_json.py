@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from normalcy.detection.classes import class_name
 from normalcy.results.layout import EVENTS, OBJECTS
 from normalcy.results.objects_csv import read_objects
 from normalcy.results.product import Product
@@ -99,7 +101,10 @@ def _track(track: int, objects: list[tuple[int, ObjectScore]]) -> dict[str, Any]
     return {
         "track": track,
         "label": top.label,
+        "kind": class_name(top.label),
         "readout": top.readout,
+        "why": top.why,
+        "like": None if top.like is None else asdict(top.like),
         "peak": top.score,
         "peak_frame": top_frame,
         "boxes": [[frame, *(round(v, 2) for v in o.box), round(o.score, 4)] for frame, o in objects],

@@ -85,6 +85,10 @@ class Model(Protocol):
         """(arrays, scalars) for the model folder."""
         ...
 
+    def notices(self) -> list[str]:
+        """What it found in normal video that was changed on purpose, in plain words, a line for each change."""
+        return []
+
     def score(self, video: str | Path | VideoRef | NDArray[np.uint8], fps: float = 25.0) -> VideoScores:
         """Score one video; writes no file.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from normalcy.config import OBJECT_TASKS, Config
@@ -15,6 +15,10 @@ def _level(cfg: Config) -> list[str]:
     frame = f"- Readouts: {', '.join(cfg.scoring.readouts)}; normalisation `{cfg.scoring.normalise}`"
     if cfg.level == "frame":
         return [frame]
+    if cfg.objects.method == "untrained":
+        cues = "all cues" if cfg.objects.cues is None else ", ".join(cfg.objects.cues)
+        mine = f"- Level `{cfg.level}`: objects of the detector `{cfg.objects.detector}`, untrained, by {cues}"
+        return [mine] if cfg.level == "object" else [mine, frame]
     more = ", ".join(f"{n.replace('_', ' ')} {getattr(cfg.tasks, n):g}" for n in OBJECT_TASKS)
     o = cfg.objects
     read = "every task that is on, density, flow" if o.readouts is None else ", ".join(o.readouts)
@@ -28,7 +32,13 @@ def _level(cfg: Config) -> list[str]:
     return [own[0], frame, "- The object level, fused with this one, is the model in the folder `objects`"]
 
 
-def card(cfg: Config, facts: Mapping[str, Any], threshold: Threshold) -> str:
+SELFTEST = (
+    "Normal objects that it was not fitted on were changed: how well the score of the object tells them from the unchanged "
+    "ones (50 % is chance), and what share of them passes the alarm threshold by themselves."
+)
+
+
+def card(cfg: Config, facts: Mapping[str, Any], threshold: Threshold, notices: Sequence[str] = ()) -> str:
     """README.md of the model folder (Markdown)."""
     videos = facts["trained_on"]
     frames = sum(v["frames"] for v in videos)
@@ -64,6 +74,7 @@ def card(cfg: Config, facts: Mapping[str, Any], threshold: Threshold) -> str:
             "",
             f"{threshold.value:.3f}. {threshold.sentence()}",
             "",
+            *(["## What it would notice", "", SELFTEST, "", "```", *notices, "```", ""] if notices else []),
             "## Limits",
             "",
             "The model knows this camera, these hours and this frame rate. Another view, another season or another frame rate",

@@ -23,6 +23,11 @@ from normalcy.video.reader import working_size
 class Level(Protocol):
     """What fit() needs to know of what it looks at."""
 
+    @property
+    def trains(self) -> bool:
+        """Whether the network is trained. If not, batches are never drawn."""
+        ...
+
     def size(self, width: int, height: int, cfg: Config) -> tuple[int, int]:
         """(width, height) that a video of this size is decoded to."""
         ...
@@ -46,6 +51,7 @@ class FrameLevel:
 
     calibrated: Callable[[Network, NormalVideo], Model] = calibrate
     """How the trained network is calibrated."""
+    trains: bool = True
 
     def size(self, width: int, height: int, cfg: Config) -> tuple[int, int]:
         return working_size(width, height, cfg.input)

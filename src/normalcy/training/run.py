@@ -65,6 +65,8 @@ class TrainResult:
     precision: str
     threshold: str
     """The sentence that says how much video the alarm threshold rests on."""
+    notices: Sequence[str]
+    """What it found in normal video that was changed on purpose, in plain words."""
     failed: Mapping[str, str] = field(default_factory=dict)
     """Videos that could not be read, with the reason. The others were used."""
 
@@ -115,7 +117,8 @@ def fit(
             load_kinetics(network.encoder, cfg.encoder.weights)  # type: ignore[arg-type]
         channels_last(network)
         stages = _Stages(cfg, out, where, *samplers, resume, progress)
-        stages.run("encoder", ProxyTask(network, cfg), cfg.train.steps, level.batch(cfg))
+        if level.trains:
+            stages.run("encoder", ProxyTask(network, cfg), cfg.train.steps, level.batch(cfg))
         clock.lap("train")
         if cfg.decoder.steps:
             stages.run("decoder", DecoderTask(network, cfg), cfg.decoder.steps, cfg.decoder.batch)
@@ -139,12 +142,12 @@ def fit(
         "failed": failed,
     }
     assert model.threshold is not None  # calibrate() always sets one
-    text = card(cfg, facts, model.threshold)
+    text = card(cfg, facts, model.threshold, model.notices())
     save_bundle(out, network.cpu(), cfg, {**arrays, **scalars}, text, facts)
     stages.clean()
     frames, held_frames = sum(map(len, videos)), sum(p.frames for p in held)
-    sentence = model.threshold.sentence()
-    return TrainResult(out, clock.laps, stages.figures, frames, held_frames, stages.precision, sentence, failed)
+    said = model.threshold.sentence(), model.notices()
+    return TrainResult(out, clock.laps, stages.figures, frames, held_frames, stages.precision, *said, failed)
 
 
 class _Clock:

@@ -16,6 +16,12 @@ from normalcy.report.boxes import draw_boxes
 from normalcy.video.reader import VideoReader
 
 
+@pytest.fixture(autouse=True)
+def by_motion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No weights, whatever this machine has."""
+    monkeypatch.setenv("NORMALCY_OBJECTS__DETECTOR", "motion")
+
+
 @pytest.fixture
 def videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NORMALCY_CACHE_DIR", str(tmp_path / "cache"))

@@ -28,7 +28,7 @@ def videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_tables_overlays_and_the_one_that_failed(run: Callable[..., Ran], videos: Path, tmp_path: Path) -> None:
-    command = ("detect", videos, "--out", tmp_path / "out", "--overlay", "--set", "objects.min_area=20")
+    command = ("detect", videos, "--out", tmp_path / "out", "--overlay", "--detector", "motion", "--set", "objects.min_area=20")
     code, out, err = run(*command)
     assert code == 4 and "03.mp4" in err.splitlines()[-1] and "detect 01: 24/24" in err
     lines = out.splitlines()

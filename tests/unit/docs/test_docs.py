@@ -253,6 +253,7 @@ def test_the_snippets_of_python_md_run(
     snippets = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
     assert len(snippets) >= 6
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NORMALCY_OBJECTS__DETECTOR", "motion")
     normal_videos(tmp_path / "normal")
     odd_video(tmp_path / "videos" / "today.mp4")
     odd_video(tmp_path / "videos" / "second.mp4", seed=4)
