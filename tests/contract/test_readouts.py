@@ -18,7 +18,8 @@ from normalcy.objects.model import ObjectModel, build_readout
 from normalcy.objects.readouts import ObjectClips
 from normalcy.presets import load_config
 from normalcy.scoring.frame_model import FrameModel
-from normalcy.scoring.readouts import PLAIN, READOUTS, VOICE_WORDS, Readout, build_readouts
+from normalcy.scoring.readout import PLAIN, VOICE_WORDS, FrameReadout
+from normalcy.scoring.readouts import READOUTS, build_readouts
 from normalcy.scoring.windows import Windows
 from objects_help import boxes
 
@@ -39,7 +40,7 @@ def windows(network: Network, seed: int = 5) -> Windows:
     return Windows(network, torch.from_numpy(square_frames(B + T, seed)), torch.from_numpy(index), CFG)
 
 
-def read(readout: Readout, network: Network) -> torch.Tensor:
+def read(readout: FrameReadout, network: Network) -> torch.Tensor:
     with torch.inference_mode():
         return readout.maps(windows(network))
 
@@ -50,7 +51,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def fitted(name: str) -> tuple[Readout, Network]:
+def fitted(name: str) -> tuple[FrameReadout, Network]:
     cfg = config(name)
     network, (readout,) = tiny_network(cfg), build_readouts(cfg)
     with torch.inference_mode():
@@ -70,7 +71,7 @@ def test_the_configuration_names_all_of_them() -> None:
     assert set(OBJECT_READOUTS) == {*(n for n, t in TASKS.items() if "object" in t.levels), "density", "flow"}
 
 
-def test_it_says_what_it_is(fitted: tuple[Readout, Network], name: str) -> None:
+def test_it_says_what_it_is(fitted: tuple[FrameReadout, Network], name: str) -> None:
     readout = fitted[0]
     assert readout.name == name
     assert plain_words(readout.words)
@@ -78,7 +79,7 @@ def test_it_says_what_it_is(fitted: tuple[Readout, Network], name: str) -> None:
     assert set(readout.reads) <= set(TASKS)
 
 
-def test_maps_and_values(fitted: tuple[Readout, Network]) -> None:
+def test_maps_and_values(fitted: tuple[FrameReadout, Network]) -> None:
     readout, network = fitted
     w = windows(network)
     with torch.inference_mode():
@@ -93,7 +94,7 @@ def test_maps_and_values(fitted: tuple[Readout, Network]) -> None:
         assert torch.equal(maps.amax(dim=(2, 3)), maps.amin(dim=(2, 3)))
 
 
-def test_state_there_and_back(fitted: tuple[Readout, Network], name: str) -> None:
+def test_state_there_and_back(fitted: tuple[FrameReadout, Network], name: str) -> None:
     readout, network = fitted
     (loaded,) = build_readouts(config(name))
     state = readout.state()
@@ -102,7 +103,7 @@ def test_state_there_and_back(fitted: tuple[Readout, Network], name: str) -> Non
     torch.testing.assert_close(read(loaded, network), read(readout, network))
 
 
-def test_it_reads_the_heads_that_it_names_and_no_others(fitted: tuple[Readout, Network]) -> None:
+def test_it_reads_the_heads_that_it_names_and_no_others(fitted: tuple[FrameReadout, Network]) -> None:
     """reads decides which tasks a readout makes sense with: it has to be true."""
     readout, network = fitted
     before = read(readout, network)
@@ -118,7 +119,7 @@ def test_it_reads_the_heads_that_it_names_and_no_others(fitted: tuple[Readout, N
         assert moved == (task in readout.reads), task
 
 
-def test_its_voice_says_whether_it_looks_through_the_network(fitted: tuple[Readout, Network]) -> None:
+def test_its_voice_says_whether_it_looks_through_the_network(fitted: tuple[FrameReadout, Network]) -> None:
     readout, network = fitted
     before = read(readout, network)
     with torch.no_grad():

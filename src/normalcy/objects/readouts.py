@@ -11,10 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from normalcy.config import OBJECT_READOUTS, Config
-from normalcy.errors import ModelError
 from normalcy.nn.tasks import Task
 from normalcy.objects.flow import ObjectFlow, ObjectMotion
-from normalcy.scoring.density import PlaceGaussian, ZoneReservoir
+from normalcy.scoring.density import FeatureDensity
 from normalcy.scoring.readout import Arrays, Readout
 from normalcy.scoring.windows import Windows
 
@@ -87,28 +86,25 @@ class TubeDensity(ObjectReadout):
     voice = "density"
 
     def __init__(self, seed: int) -> None:
-        self._reservoir = ZoneReservoir(1, 1, seed)
-        self._gaussian: PlaceGaussian | None = None
+        self._density = FeatureDensity(1, 1, seed)
 
     def extract(self, o: ObjectClips) -> torch.Tensor:
         return o.clips.pooled.mean(dim=(2, 3), keepdim=True)
 
     def observe(self, x: torch.Tensor) -> None:
-        self._reservoir.add(x)
+        self._density.observe(x)
 
     def fit(self) -> None:
-        self._gaussian = PlaceGaussian.fit(self._reservoir.vectors(), 1, 1)
+        self._density.fit()
 
     def raw(self, x: torch.Tensor) -> Values:
-        if self._gaussian is None:
-            raise ModelError("readout density was not fitted on normal video")
-        return self._gaussian.distance(x)[:, 0, 0].double().cpu().numpy()
+        return self._density.distance(x)[:, 0, 0].double().cpu().numpy()
 
     def state(self) -> Arrays:
-        return {} if self._gaussian is None else self._gaussian.state()
+        return self._density.state()
 
     def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-        self._gaussian = PlaceGaussian.from_state(arrays)
+        self._density.load(arrays)
 
 
 class FlowReadout(ObjectReadout):

@@ -13,8 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from normalcy.errors import TrainingError
+from normalcy.config import Config
+from normalcy.errors import ModelError, TrainingError
 from normalcy.scoring.place import Moments, zones
+from normalcy.scoring.readout import Arrays, FrameReadout
+from normalcy.scoring.windows import Windows
 
 MAX_SAMPLES = 20_000
 """Feature vectors kept per band: a correlation of 64 to 1024 dimensions does not gain from more."""
@@ -119,3 +122,89 @@ class PlaceGaussian:
         standard_BhwD = (f_BDhw.permute(0, 2, 3, 1) - mean_hwD) / spread_hwD
         z_BhwE = torch.einsum("bhwd,hde->bhwe", standard_BhwD, white_hDE)
         return z_BhwE.square().mean(dim=-1).sqrt()
+
+
+class FeatureDensity:
+    """A PlaceGaussian from features that are shown one batch after the other."""
+
+    def __init__(self, bands: int, columns: int, seed: int) -> None:
+        self._zoning = bands, columns
+        self._reservoir = ZoneReservoir(bands, columns, seed)
+        self._gaussian: PlaceGaussian | None = None
+
+    def observe(self, f_BDhw: Tensor) -> None:
+        """Take in features of normal video."""
+        self._reservoir.add(f_BDhw)
+
+    def fit(self) -> None:
+        """End of the normal video. Raises TrainingError if there was none."""
+        self._gaussian = PlaceGaussian.fit(self._reservoir.vectors(), *self._zoning)
+        self._reservoir = ZoneReservoir(*self._zoning)
+
+    def distance(self, f_BDhw: Tensor) -> Tensor:
+        """See PlaceGaussian. Raises ModelError before fit()."""
+        if self._gaussian is None:
+            raise ModelError("the density of normal features was not fitted; train the model to the end")
+        return self._gaussian.distance(f_BDhw)
+
+    def state(self) -> Arrays:
+        return {} if self._gaussian is None else self._gaussian.state()
+
+    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        self._gaussian = PlaceGaussian.from_state(arrays)
+
+
+class Density(FrameReadout):
+    """R4: distance of each place's feature from those of normal video in the same zone of the picture."""
+
+    name = "density"
+    words = "looks or moves unlike anything in the normal video"
+
+    def __init__(self, cfg: Config) -> None:
+        super().__init__(cfg)
+        self._density = FeatureDensity(*self.zoning, cfg.seed)
+
+    @property
+    def zoning(self) -> tuple[int, int]:
+        """(bands, columns) of the zones."""
+        return self.cfg.scoring.bands, self.cfg.scoring.columns
+
+    def features(self, w: Windows) -> Tensor:
+        """The features (B, D, h, w) whose density is measured."""
+        return w.pooled
+
+    def observe(self, x: Windows) -> None:
+        self._density.observe(self.features(x))
+
+    def fit(self) -> None:
+        self._density.fit()
+
+    def maps(self, w: Windows) -> Tensor:
+        return self._density.distance(self.features(w)).unsqueeze(1)
+
+    def state(self) -> Arrays:
+        return self._density.state()
+
+    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        self._density.load(arrays)
+
+
+class FrameDensity(Density):
+    """The coarse grain of R4: the density of the feature averaged over the whole frame.
+
+    Sees what no single place shows: a crowd that runs, or a square that is empty when it never was.
+    """
+
+    name = "frame_density"
+    words = "the frame as a whole is unlike any in the normal video"
+    local = False
+
+    @property
+    def zoning(self) -> tuple[int, int]:
+        return 1, 1
+
+    def features(self, w: Windows) -> Tensor:
+        return w.pooled.mean(dim=(2, 3), keepdim=True)
+
+    def maps(self, w: Windows) -> Tensor:
+        return super().maps(w).expand(-1, -1, *w.grid)

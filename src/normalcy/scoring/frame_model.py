@@ -16,7 +16,8 @@ from normalcy.errors import VideoError
 from normalcy.scoring.fusion import PER_VIDEO, describe, fuse_voices
 from normalcy.scoring.model import CalibratedModel
 from normalcy.scoring.place import top_mean
-from normalcy.scoring.readouts import VOICE_WORDS, FrameReadout, build_readouts
+from normalcy.scoring.readout import VOICE_WORDS, FrameReadout
+from normalcy.scoring.readouts import build_readouts
 from normalcy.scoring.scene import Arrays
 from normalcy.scoring.scorer import Scorer, Window, WindowScorer
 from normalcy.scoring.statistics import FrameNormal, RawReadings, calibrate_folds

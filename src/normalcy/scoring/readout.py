@@ -1,6 +1,6 @@
 """What every readout is, of windows of frames and of objects alike.
 
-There are two kinds, because they answer with different things. A readout of frames (normalcy.scoring.readouts) reads a batch of
+There are two kinds, because they answer with different things. A readout of frames reads a batch of
 windows, which keeps the passes through the network that readouts share, and gives maps over the picture, whose scale is found
 for each zone. A readout of objects (normalcy.objects.readouts) gives one number for each object; what it goes by is taken from
 the object's crops once and kept, since an object is cut once and read by every model of a cross-validation.
@@ -13,6 +13,10 @@ from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
+
+from normalcy.config import Config
+from normalcy.scoring.windows import Windows
 
 Arrays = dict[str, NDArray[np.float32]]
 Observed = TypeVar("Observed", contravariant=True)
@@ -44,3 +48,30 @@ class Readout(Generic[Observed]):
 
     def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
         """The reverse of state(). Raises KeyError for an array that is missing."""
+
+
+NETWORK, PLAIN = "network", "plain"
+"""Voices: what reads the network, and what reads the pictures without one."""
+VOICE_WORDS = {NETWORK: "the network", PLAIN: "the pictures without a network"}
+
+
+class FrameReadout(Readout[Windows]):
+    """One reading of windows of frames."""
+
+    voice = NETWORK
+    local = True
+    """Whether the map tells places apart (a readout of the whole frame does not)."""
+    two_sided: tuple[bool, ...] = (False,)
+    """Whether a component is abnormal when it is unusually low as well: an object that is too easy to localise is as abnormal
+    as one too hard."""
+
+    def __init__(self, cfg: Config) -> None:
+        self.cfg = cfg
+
+    def maps(self, w: Windows) -> Tensor:
+        """Raw maps (B, K, h, w), one per component; higher is more abnormal unless two-sided."""
+        raise NotImplementedError
+
+    def values(self, maps_BKhw: Tensor) -> Tensor | None:
+        """The windows' own raw values (B,), or None where the value is read off the calibrated map."""
+        return None

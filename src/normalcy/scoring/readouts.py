@@ -17,36 +17,10 @@ from torch.nn import functional as F
 from normalcy.config import Config
 from normalcy.errors import ModelError
 from normalcy.nn.tasks import TASKS, continuity_odds, localisation_miss
-from normalcy.scoring.density import PlaceGaussian, ZoneReservoir
-from normalcy.scoring.readout import Arrays, Readout
+from normalcy.scoring.density import Density, FrameDensity
+from normalcy.scoring.readout import PLAIN, Arrays, FrameReadout
 from normalcy.scoring.velocity import Velocities, VelocityHistogram
 from normalcy.scoring.windows import Windows, to_grid
-
-NETWORK, PLAIN = "network", "plain"
-"""Voices: what reads the network, and what reads the pictures without one."""
-VOICE_WORDS = {NETWORK: "the network", PLAIN: "the pictures without a network"}
-
-
-class FrameReadout(Readout[Windows]):
-    """One reading of windows of frames."""
-
-    voice = NETWORK
-    local = True
-    """Whether the map tells places apart (a readout of the whole frame does not)."""
-    two_sided: tuple[bool, ...] = (False,)
-    """Whether a component is abnormal when it is unusually low as well: an object that is too easy to localise is as abnormal
-    as one too hard."""
-
-    def __init__(self, cfg: Config) -> None:
-        self.cfg = cfg
-
-    def maps(self, w: Windows) -> Tensor:
-        """Raw maps (B, K, h, w), one per component; higher is more abnormal unless two-sided."""
-        raise NotImplementedError
-
-    def values(self, maps_BKhw: Tensor) -> Tensor | None:
-        """The windows' own raw values (B,), or None where the value is read off the calibrated map."""
-        return None
 
 
 class Motion(FrameReadout):
@@ -102,68 +76,6 @@ def estimation_distance(w: Windows, t: int) -> Tensor:
     """Distance (B, h, w) in [0, 2] between the estimated and the real frame t in the space of P3."""
     heads = w.network.heads
     return 1.0 - F.cosine_similarity(heads.project(w.dropped(t), w.pool), heads.project(w.single(t), w.pool), dim=1)
-
-
-class Density(FrameReadout):
-    """R4: distance of each place's feature from those of normal video in the same zone of the picture."""
-
-    name = "density"
-    words = "looks or moves unlike anything in the normal video"
-
-    def __init__(self, cfg: Config) -> None:
-        super().__init__(cfg)
-        self._reservoir: ZoneReservoir | None = None
-        self._gaussian: PlaceGaussian | None = None
-
-    @property
-    def zoning(self) -> tuple[int, int]:
-        """(bands, columns) of the zones."""
-        return self.cfg.scoring.bands, self.cfg.scoring.columns
-
-    def features(self, w: Windows) -> Tensor:
-        """The features (B, D, h, w) whose density is measured."""
-        return w.pooled
-
-    def observe(self, x: Windows) -> None:
-        if self._reservoir is None:
-            self._reservoir = ZoneReservoir(*self.zoning, seed=self.cfg.seed)
-        self._reservoir.add(self.features(x))
-
-    def fit(self) -> None:
-        self._gaussian = PlaceGaussian.fit(self._reservoir.vectors() if self._reservoir else [], *self.zoning)
-        self._reservoir = None
-
-    def maps(self, w: Windows) -> Tensor:
-        if self._gaussian is None:
-            raise ModelError(f"readout {self.name} was not fitted on normal video")
-        return self._gaussian.distance(self.features(w)).unsqueeze(1)
-
-    def state(self) -> Arrays:
-        return {} if self._gaussian is None else self._gaussian.state()
-
-    def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-        self._gaussian = PlaceGaussian.from_state(arrays)
-
-
-class FrameDensity(Density):
-    """The coarse grain of R4: the density of the feature averaged over the whole frame.
-
-    Sees what no single place shows: a crowd that runs, or a square that is empty when it never was.
-    """
-
-    name = "frame_density"
-    words = "the frame as a whole is unlike any in the normal video"
-    local = False
-
-    @property
-    def zoning(self) -> tuple[int, int]:
-        return 1, 1
-
-    def features(self, w: Windows) -> Tensor:
-        return w.pooled.mean(dim=(2, 3), keepdim=True)
-
-    def maps(self, w: Windows) -> Tensor:
-        return super().maps(w).expand(-1, -1, *w.grid)
 
 
 class Velocity(FrameReadout):

@@ -22,7 +22,7 @@ from normalcy.config import ScoringConfig
 from normalcy.errors import TrainingError
 from normalcy.scoring.crossfit import CrossFitted, leave_one_out
 from normalcy.scoring.place import Moments, PlaceStatistics, moments_of, top_mean
-from normalcy.scoring.readouts import FrameReadout
+from normalcy.scoring.readout import FrameReadout
 from normalcy.scoring.windows import Windows
 
 SHRINK = 50.0

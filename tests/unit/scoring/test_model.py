@@ -14,7 +14,8 @@ from fakes import write_video
 from made_models import again, fitted_model, square_frames, stream, tiny_config, tiny_network, video_info, windows_of
 from normalcy.errors import ModelError, TrainingError
 from normalcy.scoring.frame_model import FrameModel
-from normalcy.scoring.readouts import READOUTS, FrameReadout
+from normalcy.scoring.readout import FrameReadout
+from normalcy.scoring.readouts import READOUTS
 from normalcy.scoring.scorer import score_all
 from normalcy.scoring.threshold import Threshold
 from normalcy.scoring.windows import Windows
