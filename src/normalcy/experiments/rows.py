@@ -11,7 +11,8 @@ from normalcy.experiments.cells import control_flags
 from normalcy.experiments.paper import ALL, LENGTHS, PAPER_LENGTH, TASK_SETTING, Row, Table, Task, at_length, control
 from normalcy.parts import DETECTORS
 from normalcy.presets import load_config
-from normalcy.scoring.readouts import NETWORK, READOUTS
+from normalcy.scoring.readout import NETWORK
+from normalcy.scoring.readouts import READOUTS
 
 MOTION_REASON = "reads no network, so it would add the same to every row and hide what the tasks change"
 
