@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from normalcy.errors import ConfigError
+from normalcy.events.outbox import Sink
 from normalcy.video.address import from_environment, hidden
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -94,12 +96,32 @@ class CameraSpec(_Strict):
     health: HealthOptions = HealthOptions()
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a sink may need of the watch that it serves."""
+
+    name: str
+    """Its own name in the file."""
+    cameras: Sequence[str]
+    """Their names."""
+    out: Path
+    """The folder that clips and snapshots are relative to."""
+    enable: Callable[[str, bool], None]
+    """To be called with a camera and whether it is to raise alarms."""
+
+
 class WebhookSpec(_Strict):
     """Events posted as JSON, signed by the scheme of Standard Webhooks."""
 
     kind: Literal["webhook"]
     url: str
     secret: str | None = Field(None, description="whsec_ and base64; ${NAME} takes it from the environment")
+
+    def open(self, around: Around) -> Sink:
+        """Raises ConfigError for an address or a secret that cannot be one."""
+        from normalcy.events.sinks.webhook import Webhook
+
+        return Webhook(secret(self.url) or "", secret(self.secret), around.name)
 
 
 class MqttSpec(_Strict):
@@ -117,12 +139,25 @@ class MqttSpec(_Strict):
     qos: int = Field(1, ge=0, le=2)
     discovery: str | None = Field("homeassistant", description="null: no discovery")
 
+    def open(self, around: Around) -> Sink:
+        """Raises UsageError where paho-mqtt is not installed, ConfigError for a certificate that cannot be read."""
+        from normalcy.events.sinks.mqtt import Broker, Mqtt
+
+        settings = self.model_dump(exclude={"kind"}) | {"user": secret(self.user), "password": secret(self.password)}
+        return Mqtt(Broker(**settings), around.cameras, around.out, around.enable, around.name)
+
 
 class NotifySpec(_Strict):
     """Messages through apprise."""
 
     kind: Literal["notify"]
     urls: tuple[str, ...] = Field(min_length=1, description="Addresses as apprise has them; ${NAME} from the environment")
+
+    def open(self, around: Around) -> Sink:
+        """Raises UsageError where apprise is not installed, ConfigError for an address that it does not know."""
+        from normalcy.events.sinks.notify import Notify
+
+        return Notify([secret(u) or "" for u in self.urls], around.out, around.name)
 
 
 SinkSpec = Annotated[WebhookSpec | MqttSpec | NotifySpec, Field(discriminator="kind")]

@@ -6,19 +6,16 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from normalcy.api.cameras import MqttSpec, NotifySpec, SinkSpec, WatchConfig, WebhookSpec, secret
+from normalcy.api.cameras import Around, WatchConfig, secret
 from normalcy.errors import NormalcyError
 from normalcy.events.outbox import Outbox, Sink
 from normalcy.events.record import EventRecord, record_from
 from normalcy.events.sinks.jsonl import JsonLines
-from normalcy.events.sinks.mqtt import Broker, Mqtt
-from normalcy.events.sinks.notify import Notify
-from normalcy.events.sinks.webhook import Webhook
 from normalcy.events.state import WatchState
 from normalcy.events.store import Store
 
@@ -62,7 +59,7 @@ class Hub:
         left = _left_open(self.store, out / SPOOL / Store.name)
         sinks: list[Sink] = [JsonLines(out / EVENTS), self.store]
         names = [c.name for c in config.cameras]
-        sinks += [_sink(name, spec, names, out, enable) for name, spec in config.sinks.items()]
+        sinks += [spec.open(Around(name, names, out, enable)) for name, spec in config.sinks.items()]
         self._boxes = [Outbox(s, out / SPOOL / s.name, tell) for s in sinks]
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         self._thread.start()
@@ -135,24 +132,3 @@ def _left_open(store: Store, spool: Path) -> list[EventRecord]:
             if r.id not in found or r.change > found[r.id].change:
                 found[r.id] = r
     return [r for r in found.values() if r.type != "end"]
-
-
-def _sink(name: str, spec: SinkSpec, cameras: Sequence[str], out: Path, enable: Callable[[str, bool], None]) -> Sink:
-    if isinstance(spec, WebhookSpec):
-        return Webhook(secret(spec.url) or "", secret(spec.secret), name)
-    if isinstance(spec, NotifySpec):
-        return Notify([secret(u) or "" for u in spec.urls], out, name)
-    assert isinstance(spec, MqttSpec)
-    broker = Broker(
-        host=spec.host,
-        port=spec.port,
-        user=secret(spec.user),
-        password=secret(spec.password),
-        tls=spec.tls,
-        ca=spec.ca,
-        client_id=spec.client_id,
-        prefix=spec.prefix,
-        qos=spec.qos,
-        discovery=spec.discovery,
-    )
-    return Mqtt(broker, cameras, out, enable, name)
