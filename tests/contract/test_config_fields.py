@@ -9,7 +9,7 @@ import pytest
 from made_models import tiny_config, tiny_network
 from normalcy.config import DECIDES, Decides, deciding, fields, mark, values
 from normalcy.errors import ConfigError
-from normalcy.experiments.store import what_decides
+from normalcy.experiments.cells import what_decides
 from normalcy.presets import known_keys
 from normalcy.results.run_json import key
 from normalcy.scoring.frame_model import FrameModel
