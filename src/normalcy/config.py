@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 
-from normalcy.parts import DETECTORS, ENCODERS, choices
+from normalcy.parts import CUES, DETECTORS, ENCODERS, choices
 
 if TYPE_CHECKING:
+    CueName = str
     DetectorName = str
     EncoderName = str
 else:
-    DetectorName, EncoderName = Literal[tuple(DETECTORS)], Literal[tuple(ENCODERS)]
+    CueName, DetectorName, EncoderName = (Literal[tuple(kind)] for kind in (CUES, DETECTORS, ENCODERS))
 Weight = Annotated[float, Field(ge=0.0, le=1.0)]
 Decides = Literal["network", "calibration", "score", "place", "speed", "run"]
 DECIDES: dict[Decides, str] = {
@@ -249,9 +250,6 @@ OBJECT_READOUTS: tuple[ObjectReadoutName, ...] = get_args(ObjectReadoutName)
 """What can be read off an object: the score of each task, the density of its features, its motion."""
 
 
-CueName = Literal["appearance", "speed", "gait", "direction", "place", "dwell", "kind"]
-
-
 class ObjectsConfig(_Strict):
     """Where the objects are, and their crops. Used where something works on objects instead of whole frames."""
 
@@ -261,7 +259,7 @@ class ObjectsConfig(_Strict):
         "crops (the paper's object level)",
     )
     cues: tuple[CueName, ...] | None = calibration(
-        None, "untrained: what an object's score is made of; null: all of them", min_length=1
+        None, f"untrained: what an object's score is made of; null: all of them. {choices(CUES)}", min_length=1
     )
     track_s: float = calibration(
         1.0, "untrained: width in seconds of the mean that is taken of an object's values along its track", gt=0.0, le=60.0
@@ -371,7 +369,7 @@ class Config(_Strict):
                 "at level=both"
             )
         for name in self.objects.readouts or ():
-            if name not in ("density", "flow") and not getattr(self.tasks, name):
+            if name in TASKS and not getattr(self.tasks, name):
                 raise ValueError(f"objects.readouts names {name}, and tasks.{name} is off")
         if self.tasks.distillation and not DETECTORS[self.objects.detector].classes:
             able = ", ".join(name for name, d in DETECTORS.items() if d.classes)

@@ -51,6 +51,16 @@ DETECTORS: dict[str, DetectorPart] = {
     "file": DetectorPart("normalcy.detection.boxes_file:GivenBoxes", "boxes of your own", classes=True, ready=True),
 }
 """``objects.detector``: see normalcy.detection.base.DetectorKind."""
+CUES: dict[str, Part] = {
+    "appearance": Part("normalcy.objects.cues.appearance:Appearance", "how it looks"),
+    "speed": Part("normalcy.objects.cues.speed:Speed", "how fast it is for its place"),
+    "gait": Part("normalcy.objects.cues.gait:Gait", "whether it walks or glides"),
+    "direction": Part("normalcy.objects.cues.direction:Direction", "which way it moves"),
+    "place": Part("normalcy.objects.cues.place:Place", "where it is"),
+    "dwell": Part("normalcy.objects.cues.dwell:Dwell", "how long it stays"),
+    "kind": Part("normalcy.objects.cues.kind:Kind", "what the detector takes it for"),
+}
+"""``objects.cues``: see normalcy.objects.cues.base.Cue."""
 ENCODERS: dict[str, Part] = {
     "light": Part("normalcy.nn.light:LightEncoder", "trains on two CPU cores"),
     "i3d": Part("normalcy.nn.i3d:I3D", "the paper's"),

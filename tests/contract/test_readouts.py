@@ -14,8 +14,8 @@ from normalcy.config import OBJECT_READOUTS, Config, ReadoutName
 from normalcy.nn.build import Network, build_network
 from normalcy.nn.tasks import TASKS
 from normalcy.objects.both_levels import BothModel
-from normalcy.objects.model import ObjectModel, build_readout
-from normalcy.objects.readouts import ObjectClips
+from normalcy.objects.model import ObjectModel
+from normalcy.objects.readouts import OWN, ObjectClips, build_readout
 from normalcy.presets import load_config
 from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.readout import PLAIN, VOICE_WORDS, FrameReadout
@@ -68,7 +68,7 @@ def plain_words(text: str) -> bool:
 
 def test_the_configuration_names_all_of_them() -> None:
     assert set(get_args(ReadoutName)) == set(READOUTS)
-    assert set(OBJECT_READOUTS) == {*(n for n, t in TASKS.items() if "object" in t.levels), "density", "flow"}
+    assert set(OBJECT_READOUTS) == {*(n for n, t in TASKS.items() if "object" in t.levels), *OWN}
 
 
 def test_it_says_what_it_is(fitted: tuple[FrameReadout, Network], name: str) -> None:

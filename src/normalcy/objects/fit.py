@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from normalcy.objects.cues.base import Cue
+from normalcy.objects.cues.base import Cue, cue_of
 from normalcy.objects.locality import Locality
-from normalcy.objects.normal import CUES, Normal, frame_value, raw
+from normalcy.objects.normal import Normal, frame_value, raw
 from normalcy.objects.selftest import Probe
 from normalcy.objects.sightings import Floats, Sightings
 from normalcy.objects.tail import Tail
@@ -57,7 +57,7 @@ def fit(folds: Sequence[Sightings], names: Sequence[str], sigma_s: float, empty:
         for m, v, f in zip(without, value, folds, strict=True)
     ]
     probe = Probe.of(without, folds, sigma_s, seed)
-    weight_C = probe.weights([CUES[n] for n in names])
+    weight_C = probe.weights([cue_of(n) for n in names])
     score = [m @ weight_C for m in means]
     top = Tail.of(np.concatenate(score))
     frames = _frames(folds, [top.out(s) for s in score], top, empty)
@@ -74,7 +74,7 @@ def _others(full: Sequence[int], k: int) -> list[int]:
 
 
 def _cues(names: Sequence[str], s: Sightings, usual: UsualSpeed) -> list[Cue]:
-    out = [CUES[n]() for n in names]
+    out = [cue_of(n)() for n in names]
     for c in out:
         c.fit(s, usual)
     return out

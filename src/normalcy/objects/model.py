@@ -18,9 +18,8 @@ from normalcy.detection.boxes import Boxes
 from normalcy.detection.cache import boxes_of
 from normalcy.detection.tracks import Tracker, along
 from normalcy.errors import VideoError
-from normalcy.nn.tasks import TASKS
 from normalcy.objects.flow import ObjectMotion, measure
-from normalcy.objects.readouts import FlowReadout, ObjectClips, ObjectReadout, TaskReadout, TubeDensity, Values, readout_names
+from normalcy.objects.readouts import ObjectClips, ObjectReadout, Values, build_readout, readout_names
 from normalcy.objects.sampler import teacher_of
 from normalcy.objects.statistics import ObjectNormal, ObjectValues, calibrate_folds, fused, highest
 from normalcy.objects.track_average import TrackAverage
@@ -288,13 +287,6 @@ class ObjectReader:
             x2, y2 = np.ceil(boxes.xyxy_N4[i, 2:] / GRID).astype(int)
             out[y1:y2, x1:x2] = np.maximum(out[y1:y2, x1:x2], value_N[i])
         return out
-
-
-def build_readout(name: str, cfg: Config) -> ObjectReadout:
-    """The readout of a name in OBJECT_READOUTS, not yet fitted."""
-    if name == "density":
-        return TubeDensity(cfg.seed)
-    return FlowReadout(cfg.seed) if name == "flow" else TaskReadout(TASKS[name])
 
 
 def together(motion: Sequence[ObjectMotion]) -> ObjectMotion:

@@ -9,22 +9,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.objects.cues.appearance import Appearance
-from normalcy.objects.cues.base import Cue
-from normalcy.objects.cues.direction import Direction
-from normalcy.objects.cues.dwell import Dwell
-from normalcy.objects.cues.gait import Gait
-from normalcy.objects.cues.kind import Kind
-from normalcy.objects.cues.place import Place
-from normalcy.objects.cues.speed import Speed
+from normalcy.objects.cues.base import Cue, cue_of
 from normalcy.objects.locality import Locality
 from normalcy.objects.sightings import Floats, Sightings
 from normalcy.objects.tail import Tail
 from normalcy.objects.usual import UsualSpeed
 from normalcy.scoring.scene import with_prefix
 
-CUES: dict[str, type[Cue]] = {c.name: c for c in (Appearance, Speed, Gait, Direction, Place, Dwell, Kind)}
-"""By name."""
 CROWD = 0.5
 """Share of ln n that is taken off the highest of n objects: the largest of many is larger, less so where they move alike."""
 
@@ -88,7 +79,7 @@ class Normal:
     @classmethod
     def from_state(cls, arrays: Mapping[str, NDArray[np.float32]], scalars: Mapping[str, Any]) -> Self:
         """The reverse of state(). Raises KeyError for what is missing."""
-        cues = [CUES[n]() for n in scalars["cues"]]
+        cues = [cue_of(n)() for n in scalars["cues"]]
         for c in cues:
             c.load(with_prefix(f"{c.name}.", arrays))
         return cls(

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from normalcy.config import OBJECT_READOUTS, Config
-from normalcy.nn.tasks import Task
+from normalcy.nn.tasks import TASKS, Task
 from normalcy.objects.flow import ObjectFlow, ObjectMotion
 from normalcy.scoring.density import FeatureDensity
 from normalcy.scoring.readout import Arrays, Readout
@@ -142,4 +142,13 @@ def readout_names(cfg: Config) -> list[str]:
     """The readouts of the object level: those that ``objects.readouts`` names, else every task that is on, density, motion."""
     if cfg.objects.readouts is not None:
         return list(cfg.objects.readouts)
-    return [n for n in OBJECT_READOUTS if n in ("density", "flow") or getattr(cfg.tasks, n)]
+    return [n for n in OBJECT_READOUTS if n not in TASKS or getattr(cfg.tasks, n)]
+
+
+OWN = {r.name: r for r in (TubeDensity, FlowReadout)}
+"""Readouts that are no task's score."""
+
+
+def build_readout(name: str, cfg: Config) -> ObjectReadout:
+    """The readout of a name in OBJECT_READOUTS, not yet fitted."""
+    return OWN[name](cfg.seed) if name in OWN else TaskReadout(TASKS[name])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from normalcy.detection.classes import class_name
-from normalcy.objects.cues.base import Cue
+from normalcy.objects.cues.base import Cue, Facts
 from normalcy.objects.sightings import Floats
 
 SAID = 1.5
@@ -24,20 +24,14 @@ def kind_of(label: int) -> str:
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
-def reason(label: int, cues: Sequence[Cue], z_C: Floats, part_C: Floats, times: float, stayed_s: float) -> str:
+def reason(label: int, cues: Sequence[Cue], z_C: Floats, part_C: Floats, facts: Facts) -> str:
     """``a bicycle: 3.1 times as fast as usual here; glides rather than walks``, empty for an ordinary object.
 
-    z_C: standard deviations of each cue. part_C: what it adds to the score. times: its speed in usual speeds. stayed_s:
-    seconds that it has stayed.
+    z_C: standard deviations of each cue. part_C: what it adds to the score.
     """
     said = []
     for c in np.argsort(-part_C, kind="stable")[:MOST].tolist():
         if z_C[c] < SAID or part_C[c] <= 0:
             continue
-        if cues[c].name == "speed":
-            said.append(f"{times:.1f} times as fast as usual here")
-        elif cues[c].name == "dwell":
-            said.append(f"has stayed for {stayed_s:.0f} s where nothing stays")
-        else:
-            said.append(cues[c].words)
+        said.append(cues[c].phrase(facts))
     return f"{kind_of(label)}: {'; '.join(said)}" if said else ""

@@ -14,12 +14,12 @@ from normalcy.detection.base import build_detector, sample_step
 from normalcy.detection.cache import boxes_of
 from normalcy.errors import TrainingError
 from normalcy.objects.fit import fit
-from normalcy.objects.normal import CUES
 from normalcy.objects.seen_model import Album, SeenModel
 from normalcy.objects.seen_scorer import Judge
 from normalcy.objects.selftest import Probe
 from normalcy.objects.sightings import Sightings
 from normalcy.objects.watch import Watcher
+from normalcy.parts import CUES
 from normalcy.scoring.crossfit import Parts, ScoreOfFrames, cross_fit, plan_of, threshold_of
 from normalcy.scoring.fusion import squash
 from normalcy.scoring.normal_video import NormalVideo

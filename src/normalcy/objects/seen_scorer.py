@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from normalcy.detection.base import Detector, Replay, build_detector, sample_step
 from normalcy.detection.boxes import Boxes
 from normalcy.errors import VideoError
+from normalcy.objects.cues.base import Facts
 from normalcy.objects.normal import Reading, frame_value
 from normalcy.objects.reasons import reason
 from normalcy.objects.sightings import Floats, Sightings
@@ -118,7 +119,7 @@ class Judge:
             x1, y1, x2, y2 = (s.box_N4[i] * [w, h, w, h]).tolist()
             top = int(part_NC[i].argmax())
             parts = dict(zip(normal.names, part_NC[i].round(3).tolist(), strict=True))
-            why = reason(int(s.label_N[i]), normal.cues, mean_NC[i], part_NC[i], float(times[i]), float(s.dwell_N[i]))
+            why = reason(int(s.label_N[i]), normal.cues, mean_NC[i], part_NC[i], Facts(float(times[i]), float(s.dwell_N[i])))
             like = self._model.like(look.reading.nearest_NC[i], part_NC[i]) if why else None
             score = float(value_N[i])
             out[track] = ObjectScore(track, (x1, y1, x2, y2), score, int(s.label_N[i]), normal.names[top], parts, why, like)

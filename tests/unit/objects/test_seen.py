@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from normalcy.objects.cues.base import Facts, cue_of
 from normalcy.objects.fit import fit
 from normalcy.objects.locality import CUT, Locality
-from normalcy.objects.normal import CUES, Normal
+from normalcy.objects.normal import Normal
 from normalcy.objects.reasons import reason
 from normalcy.objects.selftest import CHANGES, SelfTest, auc, changes_of
 from normalcy.objects.sightings import Sightings
 from normalcy.objects.tail import Tail
 from normalcy.objects.track_mean import track_means
 from normalcy.objects.usual import UsualSpeed
+from normalcy.parts import CUES
 from seen_made import FEATURES, folds, walkers
 
 NAMES = tuple(CUES)
@@ -69,9 +71,9 @@ def test_nothing_counts_above_the_cut(normal: Normal) -> None:
 def test_weights_are_what_the_self_test_finds_each_cue_worth() -> None:
     fitted = fit(folds(), NAMES, 1.0, empty=0.0)
     power = dict(zip(fitted.probe.changes, fitted.probe.power(), strict=True))
-    for i, (name, cue) in enumerate(CUES.items()):
+    for i, cue in enumerate(map(cue_of, NAMES)):
         worth = max((power[k][i] for k in cue.tested_by), default=1.0)
-        assert fitted.whole.weight_C[i] == pytest.approx(cue.share * max(0.0, 2 * worth - 1)), name
+        assert fitted.whole.weight_C[i] == pytest.approx(cue.share * max(0.0, 2 * worth - 1)), cue.name
 
 
 def test_without_features_appearance_has_no_weight() -> None:
@@ -147,11 +149,11 @@ def test_tail_counts_in_mean_excesses() -> None:
 
 
 def test_the_reason_names_what_speaks() -> None:
-    cues = [CUES[n]() for n in ("speed", "gait", "kind")]
-    text = reason(1, cues, np.array([3.0, 2.0, 0.1]), np.array([3.0, 1.0, 0.05]), 3.14, 0)
+    cues = [cue_of(n)() for n in ("speed", "gait", "kind")]
+    text = reason(1, cues, np.array([3.0, 2.0, 0.1]), np.array([3.0, 1.0, 0.05]), Facts(3.14, 0))
     assert text == "a bicycle: 3.1 times as fast as usual here; glides rather than walks"
-    assert reason(0, cues, np.zeros(3), np.zeros(3), 1.0, 0) == ""
-    assert reason(-1, cues, np.array([3.0, 0, 0]), np.ones(3), 2.0, 0).startswith("something without a name")
+    assert reason(0, cues, np.zeros(3), np.zeros(3), Facts(1.0, 0)) == ""
+    assert reason(-1, cues, np.array([3.0, 0, 0]), np.ones(3), Facts(2.0, 0)).startswith("something without a name")
 
 
 def test_the_table_says_what_would_be_noticed() -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from normalcy.objects.sightings import Floats, Sightings
 from normalcy.objects.usual import UsualSpeed
+from normalcy.parts import CUES, load_part
 
 Arrays = dict[str, NDArray[np.float32]]
 KEPT = 8000
@@ -29,8 +30,20 @@ class Read(NamedTuple):
     """Row, among the sightings it was fitted on, that is most like it; -1 where the cue does not compare."""
 
 
+class Facts(NamedTuple):
+    """What a phrase about an object may state."""
+
+    times: float
+    """Its speed in usual speeds of its place."""
+    stayed_s: float
+    """Seconds that it has stayed where it is."""
+
+
 class Cue:
-    """One number for each sighting. A subclass says what it goes by: ``value``."""
+    """One number for each sighting. A subclass says what it goes by: ``value``.
+
+    A cue that ``objects.cues`` can name stands in normalcy.parts.CUES.
+    """
 
     name: ClassVar[str]
     """In scores and files."""
@@ -40,6 +53,10 @@ class Cue:
     """How much it counts in the sum where the self-test finds that it tells everything."""
     tested_by: ClassVar[tuple[str, ...]] = ()
     """Changes of normalcy.objects.selftest that say what it is worth; without any it counts in full."""
+
+    def phrase(self, facts: Facts) -> str:
+        """``words``, of an object of which more is known."""
+        return self.words
 
     def value(self, s: Sightings, usual: UsualSpeed) -> Floats:
         """(N,) the number itself."""
@@ -58,6 +75,12 @@ class Cue:
 
     def load(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
         """The reverse of state(). Raises KeyError where an array is missing."""
+
+
+def cue_of(name: str) -> type[Cue]:
+    """The cue that ``objects.cues`` names. Raises KeyError for a name that is none."""
+    cue: type[Cue] = load_part(CUES, name)
+    return cue
 
 
 class Novelty(Cue):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from normalcy.objects.cues.base import Cue
+from normalcy.objects.cues.base import Cue, Facts
 from normalcy.objects.sightings import Floats, Sightings
 from normalcy.objects.usual import UsualSpeed
 
@@ -19,6 +19,9 @@ class Speed(Cue):
     words = "fast for its place"
     share = 1.0
     tested_by = ("twice as fast",)
+
+    def phrase(self, facts: Facts) -> str:
+        return f"{facts.times:.1f} times as fast as usual here"
 
     def value(self, s: Sightings, usual: UsualSpeed) -> Floats:
         return np.asarray(np.log(usual.speed(s) + FLOOR))
