@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import normalcy
-from fakes import moving_square_video, write_frames, write_video
+from fakes import moving_square_video, write_frames, write_size_change, write_video
+from normalcy.errors import VideoError
 from normalcy.events.detector import closed
 from normalcy.results.scored import ScoreResult
 from normalcy.results.scores_csv import read_scores
@@ -309,3 +310,45 @@ def test_progress_reaches_the_end(odd: Path, model_dir: Path, tmp_path: Path) ->
     seen: dict[str, tuple[int, int | None]] = {}
     score(odd, model_dir, tmp_path, overlay=True, progress=lambda s, d, t, f: seen.__setitem__(s, (d, t)))
     assert seen == {"score odd": (60, 60), "overlay odd": (60, 60)}
+
+
+# -- recordings as they are ------------------------------------------------------------------------------------------------
+
+
+def test_damage_is_reported_where_a_user_sees_it(model_dir: Path, tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.mp4", moving_square_video(60, 64, 96), FPS, options={"g": "1"})
+    with av.open(str(path)) as f:
+        pos, size = [(p.pos, p.size) for p in f.demux(video=0) if p.size][20]
+    data = bytearray(path.read_bytes())
+    data[pos : pos + size] = bytes(size)
+    path.write_bytes(data)
+    (video,) = score(path, model_dir, tmp_path / "out").videos
+    run = json.loads((video.folder / "run.json").read_text())
+    assert video.frames == 59 and run["damage"]["lost"] == 1 and run["damage"]["first_lost_s"] == pytest.approx(20 / FPS)
+    assert any("1 of 60 coded pictures could not be decoded" in w for w in run["warnings"])
+    with pytest.raises(VideoError, match="stopped at frame 20"):
+        score(path, model_dir, tmp_path / "strict", sets=["video.damage=refuse"])
+
+
+@pytest.mark.parametrize("sets", [(), ("scoring.normalise=per_video",)])
+def test_no_clip_and_no_smoothing_reaches_over_a_gap(model_dir: Path, tmp_path: Path, sets: tuple[str, ...]) -> None:
+    """Each side scores as a video of its own."""
+    frames = moving_square_video(60, 64, 96)
+    frames[30:] = frames[30:][:, :, ::-1]
+    times = [i / FPS + (3.0 if i >= 30 else 0.0) for i in range(60)]
+    both = write_video(tmp_path / "both.mp4", frames, FPS, lossless=True, times=times)
+    s = one(both, model_dir, tmp_path / "out", sets=sets)
+    assert len(s.score) == 60 and s.time_s[30] - s.time_s[29] == pytest.approx(3.04, abs=1e-3)
+    if not sets:
+        parts = [
+            one(write_video(tmp_path / f"{i}.mp4", part, FPS, lossless=True), model_dir, tmp_path / "out")
+            for i, part in enumerate((frames[:30], frames[30:]))
+        ]
+        assert s.score == pytest.approx(np.concatenate([p.score for p in parts]), abs=1e-3)
+
+
+def test_a_change_of_size_is_one_video_with_all_scores(model_dir: Path, tmp_path: Path) -> None:
+    path = write_size_change(tmp_path / "sizes.ts", n=30)
+    (video,) = score(path, model_dir, tmp_path / "out", overlay=True, maps=True).videos
+    assert video.frames == 60 and any("picture size changes" in w for w in video.warnings)
+    assert len(np.load(video.folder / "maps.npy")) == 60

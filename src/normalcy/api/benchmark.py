@@ -175,6 +175,7 @@ def run_benchmark(
         baselines: folder that keeps the motion of each video, if not one in ``out``.
         progress: hears what is done.
     """
+    sets = ["video.damage=refuse", *sets]  # labels are of every frame; what the user says counts more
     model = with_settings(trained, config, sets)
     threshold = alarm(trained.cfg, model)
     refs = [test_ref(v) for v in data.test]

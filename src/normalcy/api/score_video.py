@@ -58,6 +58,7 @@ class _Observed:
         self._reader = reader
         self.decode_s = 0.0
         self.repeated = 0
+        self.damage = reader.damage
 
     def __iter__(self) -> Iterator[Frame]:
         before: NDArray[np.uint8] | None = None
@@ -79,7 +80,7 @@ def score_video(job: Job) -> ScoredVideo:
     """
     folder = job.record.path.parent
     with Staging(folder) as files:
-        context = Context(job.ref, probe(job.ref), job.model, job.alarm, files, job.report)
+        context = Context(job.ref, probe(job.ref, config=job.model.cfg.video), job.model, job.alarm, files, job.report)
         made = list(dict.fromkeys(q for p in job.products for q in (*p.needs, p)))
         with _writing(job):
             products = [p(context) for p in made]
@@ -94,8 +95,8 @@ def score_video(job: Job) -> ScoredVideo:
                 timings.products_s[product.name] = time.perf_counter() - started
             for unasked in set(made) - set(job.products):
                 (files.path / unasked.name).unlink()
-        warnings = warnings_of(context, series.time_s, frames.repeated)
-        values = run_values(context, scores, series.events, warnings, timings)
+        warnings = warnings_of(context, len(scores.score), frames.repeated, frames.damage)
+        values = run_values(context, scores, series.events, warnings, timings, frames.damage.to_dict())
         job.record.publish(files, values, [p.name for p in PRODUCTS], force=job.force)
     return scored_video(folder, values, series.events, skipped=False)
 
@@ -117,7 +118,7 @@ def _score(job: Job, context: Context, products: Sequence[Product]) -> tuple[Ser
                     product.write(s)
         series.events.extend(closed(update.changes))
 
-    with VideoReader(job.ref, scorer.size) as reader:
+    with VideoReader(job.ref, scorer.size, config=cfg.video) as reader:
         frames = _Observed(reader)
         for frame in frames:
             take(stream.push(frame))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from normalcy.config import VideoConfig
 from normalcy.detection.base import Detector
 from normalcy.detection.boxes import Boxes, joined
 from normalcy.errors import OutputError
@@ -20,7 +21,7 @@ from normalcy.video.cache import cache_root, fingerprint
 from normalcy.video.reader import FRAME_FOLDER_FPS, VideoReader
 from normalcy.video.source import VideoRef, as_ref
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the layout of the file changes; older ones are then not found again."""
 FOLDER = "boxes"
 
@@ -36,6 +37,7 @@ def boxes_of(
     fps: float = FRAME_FOLDER_FPS,
     name: str = "",
     every: int = 1,
+    config: VideoConfig | None = None,
 ) -> list[Boxes]:
     """The boxes of frames 0, every, 2 every, ... to the last, in pixels of the source video.
 
@@ -50,6 +52,7 @@ def boxes_of(
         fps: Of a folder of frames, or of the frames given.
         name: Of the frames given, for the detector.
         every: See :func:`normalcy.detection.base.sample_step`.
+        config: How a video is read.
 
     Raises:
         SourceError, VideoError: The video cannot be read. DataError, WeightsError: From the detector.
@@ -59,9 +62,9 @@ def boxes_of(
         detector.reset(name, fps, every)
         return _detect(source, detector, every, None, progress)
     ref = as_ref(source)
-    with VideoReader(ref, fps=fps) as reader:
+    with VideoReader(ref, fps=fps, config=config) as reader:
         detector.reset(ref.name, reader.info.fps, every)
-        path = cache_root(root) / FOLDER / f"{_key(ref, detector, reader.info.fps, every)}.npz"
+        path = cache_root(root) / FOLDER / f"{_key(ref, detector, reader.info.fps, every, config)}.npz"
         found = _load(path)
         if found is None:
             found = _detect(reader, detector, every, reader.info.frames, progress)
@@ -82,8 +85,9 @@ def _detect(
     return found
 
 
-def _key(ref: VideoRef, detector: Detector, fps: float, every: int) -> str:
+def _key(ref: VideoRef, detector: Detector, fps: float, every: int, config: VideoConfig | None) -> str:
     marks = [FORMAT, fingerprint(ref), detector.key, round(fps, 3), *([every] if every > 1 else [])]
+    marks.append((VideoConfig() if config is None else config).model_dump(mode="json"))
     return hashlib.sha256(json.dumps(marks).encode()).hexdigest()[:32]
 
 

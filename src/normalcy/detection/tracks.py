@@ -75,6 +75,10 @@ class Tracker:
         self._alive = [m for m in self._alive if self._frame - m.track.frames[-1] <= self._patience]
         return ids
 
+    def cut(self) -> None:
+        """A gap: no object after it is one of before."""
+        self._alive.clear()
+
     def _seen(self, m: _Moving, xyxy: Floats) -> int:
         if not self._keep:
             m.track.frames.clear()

@@ -81,7 +81,7 @@ class ObjectModel(CalibratedModel[ObjectNormal]):
     ) -> Scorer:
         """See Model. boxes: of every frame, in pixels of the source, where they are known already."""
         if boxes is None and ref is not None:
-            boxes = boxes_of(ref, build_detector(self.cfg.objects))
+            boxes = boxes_of(ref, build_detector(self.cfg.objects), config=self.cfg.video)
         return WindowScorer(
             self.cfg,
             info,
@@ -261,6 +261,11 @@ class ObjectReader:
             anchors.append(Anchor(frame, normal.frame_values(z_NR), self._painted(r.boxes, value_N), objects))
         self._unread.clear()
         return anchors
+
+    def cut(self) -> None:
+        self._memory.cut()
+        if self._tracker is not None:
+            self._tracker.cut()
 
     def finish(self) -> None:
         self._detector.finish()

@@ -28,6 +28,11 @@ class TrackAverage:
         """Track -> (its last frame, its values then)."""
         self._frame = -1
 
+    def cut(self) -> None:
+        """A gap: no object after it is one of before."""
+        self._tracker.cut()
+        self._values.clear()
+
     def push(self, boxes: Boxes, z_NR: Values) -> tuple[NDArray[np.int64], Values]:
         """(track (N,), averaged values (N, R)) of the objects of the next frame."""
         self._frame += 1

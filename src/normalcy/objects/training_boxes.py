@@ -34,7 +34,7 @@ class TrainingBoxes:
         detector = build_detector(footage.cfg.objects)
         boxes: list[list[Boxes]] = []
         for i, (ref, v) in enumerate(zip(footage.refs, footage.videos, strict=True)):
-            of_video = boxes_of(ref, detector)
+            of_video = boxes_of(ref, detector, config=footage.cfg.video)
             if len(of_video) != len(v):
                 raise TrainingError(
                     f"{ref.path}: has {len(v)} frames, and boxes for {len(of_video)}; clear the cache and run again"

@@ -34,7 +34,10 @@ class OverlayMp4(Product):
         scale = Scale(value, 3.0 * value) if value is not None and value > 0 else Scale(1.0, 1.0)
         maps = np.load(c.files.path / MAPS, mmap_mode="r")
         size = (c.info.width, c.info.height)
-        with VideoReader(c.ref) as reader, VideoWriter(c.files.path / OVERLAY, size, c.info.fps) as writer:
+        with (
+            VideoReader(c.ref, config=c.model.cfg.video) as reader,
+            VideoWriter(c.files.path / OVERLAY, size, c.info.fps) as writer,
+        ):
             for frame in reader:
                 i = frame.index
                 s = FrameScore(i, frame.time_s, float(scores.score[i]), {})

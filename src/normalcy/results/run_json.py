@@ -36,7 +36,12 @@ def key(model: Model) -> dict[str, Any]:
 
 
 def run_values(
-    context: Context, scores: VideoScores, events: Sequence[Event], warnings: Sequence[str], timings: Timings
+    context: Context,
+    scores: VideoScores,
+    events: Sequence[Event],
+    warnings: Sequence[str],
+    timings: Timings,
+    damage: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What run.json says, besides the marks of its :class:`Record`."""
     info, model = context.info, context.model
@@ -48,6 +53,7 @@ def run_values(
         "protocol": protocol(model),
         "threshold": context.alarm.value,
         "warnings": list(warnings),
+        "damage": dict(damage),
         "source": {"width": info.width, "height": info.height, "fps": info.fps, "rotation": info.rotation},
         "model": model.hash,
         "device": str(model.device),

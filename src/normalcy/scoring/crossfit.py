@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -75,7 +76,8 @@ class CrossFitted(NamedTuple, Generic[N]):
 def plan_of(footage: NormalVideo) -> Plan:
     """Folds of all video, and of each scene's where the videos show several, told apart by their background."""
     length = footage.cfg.clip.length
-    pieces = joined([p for p in (*footage.fit_on, *footage.held) if p.frames >= span(length, p.step)])
+    starts = [v.starts for v in footage.videos]
+    pieces = joined([p for p in (*footage.fit_on, *footage.held) if p.frames >= span(length, p.step)], starts)
     frames = [footage.videos[p.video].frames for p in pieces]
     backgrounds = [signature(f[:: max(1, len(f) // BACKGROUND_FRAMES)]) for f in frames]
     scene_of = group(backgrounds)
@@ -143,12 +145,16 @@ def score_piece(scorer: Scorer, footage: NormalVideo, p: Piece) -> ScoreOfFrames
     return np.array([s.score for s in scores]), np.array([s.time_s for s in scores])
 
 
-def joined(pieces: Sequence[Piece]) -> list[Piece]:
-    """One piece for each video, from the first to the last frame of its pieces."""
-    out: dict[int, Piece] = {}
+def joined(pieces: Sequence[Piece], starts: Sequence[Sequence[int]]) -> list[Piece]:
+    """One piece for each segment of a video, from the first to the last frame of its pieces.
+
+    starts: of each video, the first frame of each segment.
+    """
+    out: dict[tuple[int, int], Piece] = {}
     for p in sorted(pieces):
-        start = out[p.video].start if p.video in out else p.start
-        out[p.video] = Piece(p.video, start, max(p.stop, out[p.video].stop) if p.video in out else p.stop, p.step)
+        key = p.video, bisect_right(starts[p.video], p.start)
+        start = out[key].start if key in out else p.start
+        out[key] = Piece(p.video, start, max(p.stop, out[key].stop) if key in out else p.stop, p.step)
     return list(out.values())
 
 
@@ -158,10 +164,14 @@ def folds(pieces: Sequence[Piece], length: int) -> list[list[Piece]]:
     Videos stay whole, since the end of a video resembles its beginning. A single one is cut into equal stretches that hold
     two clips of ``length`` frames each; too short for that, it is one part.
     """
-    if len(pieces) == 1:
-        (p,) = pieces
-        parts = max(1, min(FOLDS, p.frames // (2 * span(length, p.step))))
-        cuts = [p.start + p.frames * i // parts for i in range(parts + 1)]
-        return [[Piece(p.video, a, b, p.step)] for a, b in pairwise(cuts)]
-    parts = min(FOLDS, len(pieces))
-    return [list(pieces[i::parts]) for i in range(parts)]
+    videos = [[p for p in pieces if p.video == video] for video in dict.fromkeys(p.video for p in pieces)]
+    if len(videos) > 1:
+        parts = min(FOLDS, len(videos))
+        return [[p for video in videos[i::parts] for p in video] for i in range(parts)]
+    if len(pieces) != 1:  # one video in segments: no fold holds part of one
+        parts = min(FOLDS, len(pieces))
+        return [list(pieces[len(pieces) * i // parts : len(pieces) * (i + 1) // parts]) for i in range(parts)]
+    (p,) = pieces
+    parts = max(1, min(FOLDS, p.frames // (2 * span(length, p.step))))
+    cuts = [p.start + p.frames * i // parts for i in range(parts + 1)]
+    return [[Piece(p.video, a, b, p.step)] for a, b in pairwise(cuts)]

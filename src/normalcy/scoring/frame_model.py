@@ -144,5 +144,8 @@ class FrameReader:
         self._unread.clear()
         return anchors
 
+    def cut(self) -> None:
+        return
+
     def finish(self) -> None:
         return

@@ -108,9 +108,9 @@ class Model(Protocol):
             scores = score_all(self.scorer(info), (Frame(i, i / fps, image) for i, image in enumerate(video)))
         else:
             ref = as_ref(video)
-            info = probe(ref)
+            info = probe(ref, config=self.cfg.video)
             scorer = self.scorer(info, ref=ref)
-            with VideoReader(ref, scorer.size) as reader:
+            with VideoReader(ref, scorer.size, config=self.cfg.video) as reader:
                 scores = score_all(scorer, reader)
         readouts = {n: np.array([s.readouts[n] for s in scores]) for n in self.names}
         return VideoScores(info.name, np.array([s.time_s for s in scores]), np.array([s.score for s in scores]), readouts)

@@ -38,7 +38,7 @@ class Scorer(Protocol):
     def finish(self) -> list[FrameScore]:
         """End of the video: the scores of all frames not yet returned.
 
-        Raises ShortVideoError for a video shorter than one clip, unless ``clip.short`` is ``repeat``.
+        Raises ShortVideoError for a video whose longest segment is shorter than one clip, unless ``clip.short`` is ``repeat``.
         """
         ...
 
@@ -78,6 +78,10 @@ class Reader(Protocol[T]):
         """Read the windows added since the last call."""
         ...
 
+    def cut(self) -> None:
+        """A segment is over: what comes next does not follow on what came."""
+        ...
+
     def finish(self) -> None:
         """The video is over."""
         ...
@@ -99,7 +103,10 @@ class WindowScorer(Generic[T]):
         self._hop = stride * self._step
         self._timeline = Timeline(names, cfg.scoring, info.fps, fuse, maps)
         self._frames: deque[T] = deque(maxlen=self._span)
-        self._pushed = 0
+        self._segment = 0
+        self._before = 0  # frames of earlier segments
+        self._longest = 0  # segment so far
+        self._pushed = 0  # frames of this segment
         self._last_time = float("-inf")
         self._last_start = -1
         self._unread = 0
@@ -109,6 +116,8 @@ class WindowScorer(Generic[T]):
         return self._reader.size
 
     def push(self, frame: Frame) -> list[FrameScore]:
+        done = self._end_segment() if self._pushed and frame.segment != self._segment else []
+        self._segment = frame.segment
         self._frames.append(self._reader.take(frame))
         if frame.time_s < self._last_time:
             raise VideoError(f"{self._name}: time runs backwards at frame {frame.index} ({frame.time_s:.3f} s)")
@@ -118,29 +127,39 @@ class WindowScorer(Generic[T]):
         start = self._pushed - self._span
         if start >= 0 and start % self._hop == 0:
             self._add_window(start)
-        return self._final() if self._unread >= self._cfg.scoring.batch else []
+        return done + self._final() if self._unread >= self._cfg.scoring.batch else done
 
     def finish(self) -> list[FrameScore]:
-        if self._pushed == 0:
+        if self._before + self._pushed == 0:
             raise VideoError(f"{self._name}: no frame could be read")
-        if self._pushed < self._span:
-            if self._cfg.clip.short == "error":
-                raise ShortVideoError(
-                    f"{self._name}: has {self._pushed} frames, and one clip needs {self._span}; "
-                    "to repeat the last frame instead, set clip.short=repeat"
-                )
-            while len(self._frames) < self._span:
-                self._frames.append(self._frames[-1])
-        last = max(self._pushed - self._span, 0)
-        if last != self._last_start:  # the last window ends with the video, so that every frame was looked at
-            self._add_window(last)
-        done = self._final(ended=True)
+        self._longest = max(self._longest, self._pushed)
+        if self._longest < self._span and self._cfg.clip.short == "error":
+            of = "has" if not self._before else "its longest stretch without a gap has"
+            raise ShortVideoError(
+                f"{self._name}: {of} {self._longest} frames, and one clip needs {self._span}; "
+                "to repeat the last frame instead, set clip.short=repeat"
+            )
+        done = self._end_segment() + self._timeline.finish()
         self._reader.finish()
         return done
 
+    def _end_segment(self) -> list[FrameScore]:
+        """No clip and no smoothing reaches into the next; in a segment too short for a clip the last frame is repeated."""
+        while len(self._frames) < self._span:
+            self._frames.append(self._frames[-1])
+        last = max(self._pushed - self._span, 0)
+        if last != self._last_start:  # the last window ends with the segment, so that every frame was looked at
+            self._add_window(last)
+        done = self._final(ended=True)
+        self._longest = max(self._longest, self._pushed)
+        self._before, self._pushed, self._last_start = self._before + self._pushed, 0, -1
+        self._frames.clear()
+        self._reader.cut()
+        return done
+
     def _add_window(self, start: int) -> None:
-        numbers = [min(start + i, self._pushed - 1) for i in range(0, self._span, self._step)]
-        self._reader.add(Window(start, numbers, list(self._frames)[:: self._step]))
+        numbers = [self._before + min(start + i, self._pushed - 1) for i in range(0, self._span, self._step)]
+        self._reader.add(Window(self._before + start, numbers, list(self._frames)[:: self._step]))
         self._last_start = start
         self._unread += 1
 

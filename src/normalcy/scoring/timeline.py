@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,8 @@ class _Moment:
 
 
 class Timeline:
-    """Call frame() for every frame, add() with the anchors read so far, and final() for the scores that no later frame changes.
+    """Call frame() for every frame, add() with the anchors read so far, final() for the scores that no later
+    frame changes, and finish() at the end.
 
     Memory does not grow with length, except with ``scoring.normalise: per_video``, where nothing is final before the end.
     """
@@ -57,7 +59,8 @@ class Timeline:
         """names: of the R readouts. fps: turns the smoothing's seconds into frames. maps: give each frame the nearest map."""
         self._names, self._fuse, self._maps = names, fuse, maps
         self._per_video = s.normalise == "per_video"
-        self._smoother = smoother(s.smoothing, s.sigma_s * fps)
+        self._new_smoother = partial(smoother, s.smoothing, s.sigma_s * fps)
+        self._smoother = self._new_smoother()
         self._times: deque[float] = deque()
         """Of the frames that came and have no values yet."""
         self._next = 0
@@ -75,7 +78,7 @@ class Timeline:
         self._anchors += anchors
 
     def final(self, ended: bool = False) -> list[FrameScore]:
-        """Scores that are final now, each frame once and in order. ended: no frame will come after these."""
+        """Scores that are final now, each frame once and in order. ended: no frame that comes after these follows on them."""
         known = self._next + len(self._times) if ended else int(np.floor(self._anchors[-1].frame)) + 1
         done: list[FrameScore] = []
         if known > self._next:
@@ -87,10 +90,15 @@ class Timeline:
             self._anchors = self._anchors[-1:]
         if ended:
             done += self._scored(self._smoother.finish())
+            self._anchors, self._smoother = [], self._new_smoother()
         if not self._per_video:
             return done
         self._held += done
-        return self._min_max() if ended else []
+        return []
+
+    def finish(self) -> list[FrameScore]:
+        """The end of the video: scores that were not final before."""
+        return self._min_max() if self._per_video and self._held else []
 
     def _interpolated(self, frames: NDArray[np.int64]) -> Values:
         """(n, V) values of these frames."""

@@ -39,6 +39,7 @@ from normalcy.types import Piece, Progress
 from normalcy.video.cache import CachedVideo, open_cache
 from normalcy.video.reader import probe
 from normalcy.video.source import VideoRef
+from normalcy.video.window import measure_window
 
 VALIDATION_BATCHES = 4
 CHECKPOINTS = ("encoder.ckpt", "decoder.ckpt")
@@ -98,6 +99,7 @@ def fit(
     clock = _Clock()
     level = FrameLevel() if level is None else level
     try:
+        cfg = _with_window(refs, cfg)
         refs, videos, failed = _decode(refs, cfg, level, progress)
         fit_on, held = _divide(videos, cfg)
         footage = NormalVideo(refs, videos, fit_on, held, cfg, progress)
@@ -131,6 +133,7 @@ def fit(
     arrays, scalars = model.state()
     facts = {
         "trained_on": [{"name": v.info.name, "frames": len(v), "fps": v.info.fps} for v in videos],
+        "damage": {v.info.name: dict(v.damage) for v in videos if v.warnings},
         "held_out": [{"video": videos[p.video].info.name, "frames": [p.start, p.stop]} for p in held],
         "seconds": clock.laps,
         "figures": stages.figures,
@@ -211,8 +214,8 @@ def _decode(
     failed: dict[str, str] = {}
     for i, ref in enumerate(refs):
         try:
-            info = probe(ref)
-            videos.append(open_cache(ref, level.size(info.width, info.height, cfg)))
+            info = probe(ref, config=cfg.video)
+            videos.append(open_cache(ref, level.size(info.width, info.height, cfg), config=cfg.video))
             used.append(ref)
         except NormalcyError as e:
             if len(refs) == 1:
@@ -225,12 +228,19 @@ def _decode(
     return used, videos, failed
 
 
+def _with_window(refs: Sequence[VideoRef], cfg: Config) -> Config:
+    """The configuration with the window of 16-bit grey video, where there is such video and no window was given."""
+    window = cfg.video.window or measure_window(refs)
+    return cfg.model_copy(update={"video": cfg.video.model_copy(update={"window": window})})
+
+
 def _divide(videos: Sequence[CachedVideo], cfg: Config) -> tuple[list[Piece], list[Piece]]:
-    """Pieces to fit on and to hold out. An error names the files, of many the first."""
+    """Pieces to fit on and to hold out; none reaches over a gap. An error names the files, of many the first."""
     steps = [step_at(v.info.fps, cfg) for v in videos]
     groups = [str(v.info.path.parent) for v in videos]
+    segments = [v.segments() for v in videos]
     try:
-        return split([len(v) for v in videos], groups, cfg.train.holdout, cfg.clip.length, steps)
+        return split(segments, groups, cfg.train.holdout, cfg.clip.length, steps)
     except TrainingError as e:
         others = f" and {len(videos) - 1} more" if len(videos) > 1 else ""
         raise TrainingError(f"{videos[0].info.path}{others}: {e}") from e

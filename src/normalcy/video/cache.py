@@ -67,6 +67,10 @@ class CachedVideo:
     def __len__(self) -> int:
         return len(self.time_s)
 
+    def segments(self) -> list[tuple[int, int]]:
+        """First frame and frame behind the last of each segment."""
+        return list(pairwise([*self.starts, len(self)]))
+
 
 def cache_root(root: Path | str | None = None) -> Path:
     """Where the cache lies: ``root``, else $NORMALCY_CACHE_DIR, else ``normalcy/frames`` in the user's cache folder."""

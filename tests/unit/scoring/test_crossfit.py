@@ -11,7 +11,8 @@ from normalcy.types import Piece
 
 def test_pieces_of_a_video_are_joined() -> None:
     pieces = [Piece(1, 0, 10, 2), Piece(0, 5, 9), Piece(1, 10, 30, 2)]
-    assert joined(pieces) == [(0, 5, 9, 1), (1, 0, 30, 2)]
+    assert joined(pieces, [(0,), (0,)]) == [(0, 5, 9, 1), (1, 0, 30, 2)]
+    assert joined(pieces, [(0,), (0, 10)]) == [(0, 5, 9, 1), (1, 0, 10, 2), (1, 10, 30, 2)]  # no piece reaches over a gap
 
 
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=20), st.integers(3, 20))
