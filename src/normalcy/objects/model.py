@@ -242,7 +242,7 @@ class ObjectReader:
         if self._tracker is not None:
             tracks = [f.track_N for f in window.frames if f.track_N is not None]
             path = along([f.boxes for f in window.frames], tracks, self._middle)
-        if self._normal is None:  # the first window says where the camera stands
+        if self._normal is None:  # the first window of a segment says where the camera stands
             self._normal = self._model.at(images)
         regions = self._model.regions(images, window.frames[self._middle].boxes, self._seconds, path)
         self._unread.append((window.start + self._middle * self._step, regions))
@@ -263,6 +263,7 @@ class ObjectReader:
         return anchors
 
     def cut(self) -> None:
+        self._normal = None
         self._memory.cut()
         if self._tracker is not None:
             self._tracker.cut()

@@ -127,7 +127,7 @@ class FrameReader:
         raise VideoError(f"{i.path}: frame {frame.index} is {width}x{height}, the video was {i.width}x{i.height}")
 
     def add(self, window: Window[Image]) -> None:
-        if self._normal is None:  # the first window says where the camera stands
+        if self._normal is None:  # the first window of a segment says where the camera stands
             self._normal = self._model.at(np.stack(window.frames))
         self._unread.append(window)
 
@@ -145,7 +145,7 @@ class FrameReader:
         return anchors
 
     def cut(self) -> None:
-        return
+        self._normal = None
 
     def finish(self) -> None:
         return

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 
 from normalcy.errors import VideoError
+from normalcy.video.segments import GAP_S
 
 ERRORS_IN_A_ROW = 50
 """So many failures to read with no packet in between end the file: the demuxer does not move on any more."""
@@ -47,7 +49,13 @@ def pick_stream(container: Any, path: Path) -> Any:
 
 
 def rate_of(stream: Any) -> float:
-    """Mean frames per second; a fallback where the container gives none or a clock tick instead."""
+    """Mean frames per second, gaps aside; a fallback where the container gives none or a clock tick instead."""
+    if stream.average_rate and stream.guessed_rate and 1.05 * stream.average_rate < stream.guessed_rate:
+        # An MP4's mean counts the time in which nothing was recorded, too.
+        steps = np.diff(np.sort([e.timestamp for e in stream.index_entries])) * float(stream.time_base)
+        kept = steps[(steps > 0) & (steps <= GAP_S)]
+        if 0 < len(kept) < len(steps) and kept.sum() > 0:
+            return float(len(kept) / kept.sum())
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
         if rate and 0 < float(rate) <= 1000:
             return float(rate)

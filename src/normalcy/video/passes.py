@@ -60,6 +60,7 @@ class Pass:
             self._codec.thread_count = 1
             self._codec.copy_opaque = True  # each frame then knows the number of its packet
         self.format: frozenset[str] = frozenset(self._container.format.name.split(","))
+        self.period_s = 1.0 / rate_of(self.stream)
         self._base: Fraction = self.stream.time_base
         self._per_frame = per_frame
         self._by_dts = not self.format.isdisjoint(BY_DECODING_TIME)
@@ -135,7 +136,7 @@ class Pass:
     def _lacks_pictures(self) -> bool:
         """Whether fewer pictures came than there were packets for, at the end or, in a stream without stamps, anywhere."""
         if self.last_s is not None and not self._by_dts:
-            return self._last_packet_s - self.last_s > 0.75 / rate_of(self.stream)
+            return self._last_packet_s - self.last_s > 0.75 * self.period_s
         return not self._fields and self.delivered < self.coded
 
     def _sound(self, packet: Any) -> Iterator[Picture]:
@@ -216,7 +217,7 @@ class Pass:
         if stamp is not None:
             begin = float(stamp * self._base)
             self._last_packet_s = max(self._last_packet_s, begin)
-            self.end_s = max(self.end_s, begin + (float(packet.duration * self._base) or 1.0 / rate_of(self.stream)))
+            self.end_s = max(self.end_s, begin + (float(packet.duration * self._base) or self.period_s))
 
     def _miss(self, packet: Any) -> None:
         """Account for the pictures that a raw stream lacks before this packet."""
@@ -225,14 +226,14 @@ class Pass:
             self._damage.remark("pictures come twice, or out of order, by their numbers in the stream")
         for _ in range(missing):
             self._damage.pictures += 1
-            self._damage.lose(self._place((self.packets + self._gone) / rate_of(self.stream)))
+            self._damage.lose(self._place((self.packets + self._gone) * self.period_s))
             self._gone += 1
 
     def _number(self, packet: Any, number: int) -> None:
         """Give the packet its number, and in a stream without any stamps a time of decoding."""
         packet.opaque = number
         if number == 0 and packet.pts is None and packet.dts is None and not self._by_dts:
-            self._tick = max(1, round(1.0 / (rate_of(self.stream) * self._per_frame * self._base)))
+            self._tick = max(1, round(self.period_s / (self._per_frame * self._base)))
             self._by_dts = True
         if self._tick is not None:
             packet.dts = (number + self._gone) * self._tick
