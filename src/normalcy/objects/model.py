@@ -264,7 +264,7 @@ class ObjectReader:
 
     def cut(self) -> None:
         self._normal = None
-        self._memory.cut()
+        self._average.cut()
         if self._tracker is not None:
             self._tracker.cut()
 
