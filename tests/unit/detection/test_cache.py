@@ -105,7 +105,7 @@ def test_the_detector_file_is_told_the_videos_name(video: Path, tmp_path: Path) 
 
 def test_motion_through_a_file_equals_pushing_frames(tmp_path: Path) -> None:
     write_video(tmp_path / "m.mp4", moving_square_video(20, 64, 96), lossless=True)
-    detector = build_detector(ObjectsConfig())
+    detector = build_detector(ObjectsConfig(detector="motion"))
     whole = boxes_of(tmp_path / "m.mp4", detector, tmp_path / "cache")
     assert sum(map(len, whole)) > 10
     assert same(boxes_of(tmp_path / "m.mp4", detector, tmp_path / "cache"), whole)
