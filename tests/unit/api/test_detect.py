@@ -160,7 +160,8 @@ def test_one_bad_video_of_several_is_named(videos: Path, tmp_path: Path) -> None
         normalcy.detect(tmp_path / "nothing", tmp_path / "other")
 
 
-def test_wrong_calls(videos: Path, tmp_path: Path) -> None:
+def test_wrong_calls(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("normalcy.detection.weights.weights_folders", lambda: [tmp_path])
     with pytest.raises(UsageError, match="detector"):
         normalcy.detect(videos, tmp_path / "out", detector="magic")
     with pytest.raises(WeightsError, match="get it with: normalcy weights yolox_nano"):
