@@ -16,6 +16,7 @@ import pytest
 
 from fakes import cut, moving_square_video, write_sound, write_video
 from normalcy.cli import main
+from peers import wait_for
 from road import TINY, normal_videos, odd_video, own_cache, tree
 
 pytestmark = pytest.mark.slow
@@ -300,10 +301,8 @@ def test_ctrl_c_while_detect_draws_and_the_same_command_goes_on(place: Path, tmp
     command = ["detect", str(tmp_path / "videos"), "--out", str(out), "--overlay"]
     child = subprocess.Popen([sys.executable, "-m", "normalcy", *command], stderr=subprocess.PIPE, text=True)
     try:
-        assert child.stderr is not None
-        for line in child.stderr:
-            if line.startswith("detect 2"):
-                break
+        # The second one's film grows: drawing has begun.
+        wait_for(lambda: (out / "1.boxes.json").is_file() and list(out.glob(".unfinished-*/.unfinished-*")), 60)
         child.send_signal(signal.SIGINT)
         _, err = child.communicate(timeout=60)
     finally:

@@ -211,9 +211,10 @@ def test_a_cell_that_fails_is_written_down_and_tried_again(
     assert reason not in to_text(r, Wanted())
 
 
-@pytest.mark.parametrize("level", ["object", "both"])
-def test_object_level_has_its_cells_and_controls(root: Path, tmp_path: Path, level: str) -> None:
-    _, r = go(root, tmp_path, order(Variant("objects", (*TINY, f"level={level}", "objects.side=16"))))
+@pytest.mark.parametrize("sets", [("level=object", "objects.method=tubes", "objects.side=16"), ("level=both",)])
+def test_object_level_has_its_cells_and_controls(root: Path, tmp_path: Path, sets: tuple[str, ...]) -> None:
+    objects = Variant("objects", (*TINY, *sets, "objects.detector=motion"))
+    _, r = go(root, tmp_path, order(objects))
     assert not r.failures
     assert [c.untrained for c in r.outcomes] == [False, True]
     assert all(c.parts["all"].scores["fused"].values["micro_auc"] is not None for c in r.outcomes)

@@ -369,6 +369,14 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+def stored(out: Path) -> list[str]:
+    store = Store(out)
+    try:
+        return sorted(e.record.id for e in store.events())
+    finally:
+        store.close()
+
+
 @pytest.mark.slow
 def test_a_full_disk_loses_no_event(model_dir: Path, long_odd: Path, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "4m") as disk, receiver() as r:
@@ -387,9 +395,8 @@ def test_a_full_disk_loses_no_event(model_dir: Path, long_odd: Path, tmp_path: P
             assert any(line.startswith(("jsonl: ", "store: ")) for line in told)
             (disk / "filler").unlink()
             wait_for(lambda: len(read_events(out / "events.jsonl")) >= len(r.got), 60)
+            wait_for(lambda: len(stored(out)) >= len({json.loads(body)["id"] for _, body in r.got}), 60)
         posted = [json.loads(body) for _, body in r.got]
         found = read_events(out / "events.jsonl")
         assert [e.message for e in found] == [f"{p['id']}.{p['change']}" for p in posted]
-        store = Store(out)
-        assert sorted(e.record.id for e in store.events()) == sorted({p["id"] for p in posted})
-        store.close()
+        assert stored(out) == sorted({p["id"] for p in posted})

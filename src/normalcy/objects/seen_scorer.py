@@ -128,7 +128,7 @@ class Judge:
     def _painted(self, s: Sightings, objects: Mapping[int, ObjectScore]) -> NDArray[np.float32]:
         """(h, w) map with every object's score over its box, where boxes overlap the highest; 0 elsewhere."""
         width, height = self._size
-        by = MAP_SIDE / min(width, height)
+        by = min(1.0, MAP_SIDE / min(width, height))  # never finer than the picture
         w, h = max(1, round(width * by)), max(1, round(height * by))
         out = np.zeros((h, w), np.float32)
         for o, (x1, y1, x2, y2) in zip(objects.values(), s.box_N4.tolist(), strict=True):
