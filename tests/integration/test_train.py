@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -130,6 +131,21 @@ def test_one_broken_video_among_good_ones_is_named(tmp_path: Path) -> None:
     assert list(r.failed) == ["bad"]
     assert "bad.mp4" in r.failed["bad"]
     assert json.loads((tmp_path / "m" / "config.json").read_text())["extra"]["failed"] == dict(r.failed)
+
+
+def test_a_damaged_video_is_used_and_named(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        write_video(tmp_path / "videos" / name, moving_square_video(60, 64, 96), options={"g": "1"})
+    bad = tmp_path / "videos" / "b.mp4"
+    with av.open(str(bad)) as f:
+        place, size = next((p.pos, p.size) for i, p in enumerate(f.demux(video=0)) if i == 17)
+    data = bytearray(bad.read_bytes())
+    data[place : place + size] = bytes(b ^ 0x55 for b in data[place : place + size])
+    bad.write_bytes(data)
+    r = normalcy.train(tmp_path / "videos", tmp_path / "m", preset="tiny", sets=TINY, device="cpu")
+    assert (r.frames, r.failed, set(r.warnings)) == (119, {}, {"b"})
+    assert "1 of 60 coded pictures could not be decoded" in r.warnings["b"][0]
 
 
 def test_the_only_video_is_broken(tmp_path: Path) -> None:

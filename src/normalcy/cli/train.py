@@ -36,5 +36,8 @@ def train(
     options = given(locals())
     with exits.interruptible(f"Go on with: the same command and --resume ({out} is kept)"), shown() as progress:
         result = normalcy.train(**options, progress=progress)
+    for name, warnings in result.warnings.items():
+        for warning in warnings:
+            exits.say(f"warning: {name}: {warning}")
     show.out(show.as_json(result) if as_json else show.trained(result))
     exits.leave(result.failed, some_done=True)

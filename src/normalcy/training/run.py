@@ -70,6 +70,8 @@ class TrainResult:
     """What it found in normal video that was changed on purpose, in plain words."""
     failed: Mapping[str, str] = field(default_factory=dict)
     """Videos that could not be read, with the reason. The others were used."""
+    warnings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Videos that were read although they are damaged, with what was lost."""
 
 
 def fit(
@@ -150,7 +152,8 @@ def fit(
     stages.clean()
     frames, held_frames = sum(map(len, videos)), sum(p.frames for p in held)
     said = model.threshold.sentence(), model.notices()
-    return TrainResult(out, clock.laps, stages.figures, frames, held_frames, stages.precision, *said, failed)
+    damaged = {v.info.name: v.warnings for v in videos if v.warnings}
+    return TrainResult(out, clock.laps, stages.figures, frames, held_frames, stages.precision, *said, failed, damaged)
 
 
 class _Clock:

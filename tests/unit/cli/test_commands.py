@@ -53,6 +53,7 @@ class Trained:
     held_frames: int = 100
     precision: str = "fp32"
     threshold: str = "It rests on little."
+    warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def test_version(run) -> None:
