@@ -299,7 +299,12 @@ def test_ctrl_c_while_detect_draws_and_the_same_command_goes_on(place: Path, tmp
     write_video(tmp_path / "videos" / "2.mp4", moving_square_video(400, 480, 640))
     out = tmp_path / "out"
     command = ["detect", str(tmp_path / "videos"), "--out", str(out), "--overlay"]
-    child = subprocess.Popen([sys.executable, "-m", "normalcy", *command], stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "normalcy", *command],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where the tests run in the background
+    )
     try:
         # The second one's film grows: drawing has begun.
         wait_for(lambda: (out / "1.boxes.json").is_file() and list(out.glob(".unfinished-*/.unfinished-*")), 60)
