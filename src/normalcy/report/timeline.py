@@ -97,14 +97,22 @@ def draw_score(
         ax.tick_params(axis="x", pad=9)
 
 
+NAMED = 5
+"""Readouts that have a colour and a name where there are more: those that rise highest. The rest are grey."""
+
+
 def draw_readouts(ax: Any, scores: VideoScores, columns: int) -> None:
-    """One thin line per readout, named at the right edge in its colour."""
+    """One thin line per readout, the highest ones named at the right edge in their colours."""
     start, end = extent(scores.time_s)
-    for i, (name, values) in enumerate(scores.readouts.items()):
-        colour = SERIES[(i + 1) % len(SERIES)]
+    highest = sorted(scores.readouts, key=lambda n: -float(np.max(scores.readouts[n], initial=-np.inf)))[:NAMED]
+    named = [n for n in scores.readouts if n in highest]
+    for name, values in scores.readouts.items():
+        i = named.index(name) if name in named else None
+        colour = "0.8" if i is None else SERIES[(i + 1) % len(SERIES)]
         line(ax, scores.time_s, values, columns, color=colour, lw=0.8)
-        y = 1.08 - 0.27 * i if len(scores.readouts) <= 4 else 1.0 - i / len(scores.readouts)
-        ax.text(1.012, y, plain(name, 16), color=colour, transform=ax.transAxes, va="top", fontsize=8.5)
+        if i is not None:
+            y = 1.08 - 0.27 * i if len(named) <= 4 else 1.15 - 0.25 * i
+            ax.text(1.012, y, plain(name, 16), color=colour, transform=ax.transAxes, va="top", fontsize=8.5)
     ax.set_ylim(*limits(scores.readouts.values(), None))
     ax.yaxis.get_major_locator().set_params(nbins=3)
     ax.set_ylabel("readouts")
