@@ -1,1 +1,1 @@
-"""Objects: where they are in each frame, which of them is which over time, their crops, and how fast they move."""
+"""The object level: objects followed through a video, and how unlike normal ones of their place they are."""

@@ -1,4 +1,4 @@
-"""Frame level and object level of one camera together: the score is the mean of the two, a rule fixed in advance."""
+"""Frame level and object level of one camera together, joined by a rule fixed in advance: see louder() and mean()."""
 
 from __future__ import annotations
 
