@@ -54,7 +54,7 @@ def train_level(
         if cfg.level == "object":
             level: Level = FrameLevel(lambda network, m: calibrate_seen(m), trains=False)
         else:
-            level = FrameLevel(calibrate_seen_both)
+            level = FrameLevel(calibrate_seen_both, whole=True)
         return fit(refs, out, cfg, device, resume, force, progress, level, after_network)
     if cfg.level == "object":
         return fit(refs, out, cfg, device, resume, force, progress, ObjectLevel(), after_network)
@@ -63,7 +63,7 @@ def train_level(
     inner, objects = out / INNER, cfg.model_copy(update={"level": "object"})
     if not (resume and _holds(inner, objects)):
         fit(refs, inner, objects, device, resume and not (inner / CONFIG).exists(), force, progress, ObjectLevel())
-    level = FrameLevel(partial(calibrate_both, objects_folder=inner))
+    level = FrameLevel(partial(calibrate_both, objects_folder=inner), whole=True)
     return fit(refs, out, frame_part(cfg), device, resume, force, progress, level)
 
 

@@ -20,6 +20,7 @@ class ObjectLevel:
     """Objects instead of whole frames. One for each training: it keeps the boxes from the batches for the calibration."""
 
     trains = True
+    whole = False
 
     def __init__(self) -> None:
         self._boxes: TrainingBoxes | None = None

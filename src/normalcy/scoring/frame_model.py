@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from normalcy.scoring.statistics import FrameNormal, RawReadings, calibrate_fold
 from normalcy.scoring.timeline import Anchor
 from normalcy.scoring.windows import Windows
 from normalcy.types import Frame, VideoInfo
+from normalcy.video.convert import shrink
 from normalcy.video.reader import working_size
 from normalcy.video.source import VideoRef
 
@@ -123,7 +123,7 @@ class FrameReader:
             return frame.image
         i = self._info
         if (width, height) == (i.width, i.height):
-            return np.asarray(cv2.resize(frame.image, self.size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+            return shrink(frame.image, self.size)
         raise VideoError(f"{i.path}: frame {frame.index} is {width}x{height}, the video was {i.width}x{i.height}")
 
     def add(self, window: Window[Image]) -> None:

@@ -28,6 +28,11 @@ class Level(Protocol):
         """Whether the network is trained. If not, batches are never drawn."""
         ...
 
+    @property
+    def whole(self) -> bool:
+        """Whether scoring will read whole pictures and shrink them; then training does (normalcy.video.cache.open_cache)."""
+        ...
+
     def size(self, width: int, height: int, cfg: Config) -> tuple[int, int]:
         """(width, height) that a video of this size is decoded to."""
         ...
@@ -52,6 +57,7 @@ class FrameLevel:
     calibrated: Callable[[Network, NormalVideo], Model] = calibrate
     """How the trained network is calibrated."""
     trains: bool = True
+    whole: bool = False
 
     def size(self, width: int, height: int, cfg: Config) -> tuple[int, int]:
         return working_size(width, height, cfg.input)

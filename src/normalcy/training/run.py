@@ -218,7 +218,7 @@ def _decode(
     for i, ref in enumerate(refs):
         try:
             info = probe(ref, config=cfg.video)
-            videos.append(open_cache(ref, level.size(info.width, info.height, cfg), config=cfg.video))
+            videos.append(open_cache(ref, level.size(info.width, info.height, cfg), config=cfg.video, whole=level.whole))
             used.append(ref)
         except NormalcyError as e:
             if len(refs) == 1:

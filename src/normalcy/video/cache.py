@@ -30,6 +30,7 @@ from normalcy.config import VideoConfig
 from normalcy.errors import OutputError, VideoError
 from normalcy.files import UNFINISHED, replacing, sweep
 from normalcy.types import VideoInfo
+from normalcy.video.convert import shrink
 from normalcy.video.reader import FRAME_FOLDER_FPS, VideoReader
 from normalcy.video.source import VideoRef, as_ref, list_pictures
 
@@ -88,10 +89,15 @@ def open_cache(
     progress: Progress | None = None,
     fps: float = FRAME_FOLDER_FPS,
     config: VideoConfig | None = None,
+    whole: bool = False,
 ) -> CachedVideo:
     """The decoded frames of a video, from the cache if they are there, else decoded into it first.
 
     The pictures are those of VideoReader with the same arguments. Memory does not grow with length.
+
+    With ``whole``, pictures are read at the video's own size and shrunk afterwards, as where something else looks at the whole
+    picture. The difference is small and not nothing: the decoder's library converts colours otherwise where it scales (1 to 2
+    of 255 in the mean), and what was learned from one is a little off on the other.
 
     Args:
         ref: The video.
@@ -100,6 +106,7 @@ def open_cache(
         progress: Told of frames as they are decoded.
         fps: For folders of frames.
         config: How it is read.
+        whole: Read at the video's own size, then shrink to ``size``.
 
     Raises:
         SourceError, VideoError: As VideoReader. OutputError: The cache cannot be written. Neither leaves anything behind.
@@ -107,7 +114,7 @@ def open_cache(
     ref = as_ref(ref)
     base = cache_root(root)
     config = VideoConfig() if config is None else config
-    key = cache_key(ref, size, fps, config)
+    key = cache_key(ref, size, fps, config, whole)
     found = _load(base / key, ref, key)
     if found is not None:
         return found
@@ -116,8 +123,8 @@ def open_cache(
         sweep(base)
         with replacing(base / key) as folder:
             folder.mkdir()
-            with VideoReader(ref, size, fps, config) as reader:
-                _fill(folder, reader, progress)
+            with VideoReader(ref, None if whole else size, fps, config) as reader:
+                _fill(folder, reader, size, progress)
     except OSError as e:
         raise _cannot_write(base, e) from e
     found = _load(base / key, ref, key)
@@ -127,7 +134,11 @@ def open_cache(
 
 
 def cache_key(
-    ref: VideoRef, size: tuple[int, int] | None, fps: float = FRAME_FOLDER_FPS, config: VideoConfig | None = None
+    ref: VideoRef,
+    size: tuple[int, int] | None,
+    fps: float = FRAME_FOLDER_FPS,
+    config: VideoConfig | None = None,
+    whole: bool = False,
 ) -> str:
     """32 hex digits over the content and everything that decides the stored pixels and times; not over name or place."""
     settings = {
@@ -138,6 +149,8 @@ def cache_key(
         "format": FORMAT,
         "decoder": av.__version__ if ref.kind == "file" else cv2.__version__,
     }
+    if whole:
+        settings["whole"] = True  # entries of others keep their keys
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -194,7 +207,7 @@ def _load(folder: Path, ref: VideoRef, key: str) -> CachedVideo | None:
     return CachedVideo(frames, time_s, info, key, starts, damage, warnings)
 
 
-def _fill(folder: Path, reader: VideoReader, progress: Progress | None) -> None:
+def _fill(folder: Path, reader: VideoReader, size: tuple[int, int] | None, progress: Progress | None) -> None:
     times: list[float] = []
     starts: list[int] = []
     segment = -1
@@ -202,8 +215,9 @@ def _fill(folder: Path, reader: VideoReader, progress: Progress | None) -> None:
     with (folder / "frames.npy").open("wb") as f:
         f.write(bytes(_HEADER))  # the count is known at the end only; the header is written over this then
         for frame in reader:
-            shape = frame.image.shape
-            f.write(np.ascontiguousarray(frame.image).data)
+            image = frame.image if size is None else shrink(frame.image, size)
+            shape = image.shape
+            f.write(np.ascontiguousarray(image).data)
             if frame.segment != segment:
                 segment = frame.segment
                 starts.append(len(times))

@@ -82,6 +82,13 @@ class Converter:
         return self._turn.apply(np.asarray(scaled, dtype=np.uint8))
 
 
+def shrink(image_HWC: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A picture that was read at its own size, at another (width, height), by area averaging."""
+    if (image_HWC.shape[1], image_HWC.shape[0]) == size:
+        return image_HWC
+    return np.asarray(cv2.resize(image_HWC, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
 def windowed(values: NDArray[np.uint16], window: Window) -> NDArray[np.uint8]:
     """16-bit values -> 0 to 255, linear between the window's ends and cut beyond them. Any shape."""
     low, high = window

@@ -17,6 +17,7 @@ from normalcy.config import VideoConfig
 from normalcy.errors import OutputError, SourceError, VideoError
 from normalcy.video import cache
 from normalcy.video.cache import cache_root, cache_size, cached_videos, clear_cache, fingerprint, open_cache
+from normalcy.video.convert import shrink
 from normalcy.video.reader import VideoReader
 from normalcy.video.source import VideoRef, as_ref
 
@@ -268,3 +269,15 @@ def test_plain_numpy_reads_an_entry(root, video):
     assert np.load(root / got.key / "frames.npy").shape == (30, 48, 64, 3)
     assert json.loads((root / got.key / "info.json").read_text())["frames"] == 30
     assert 0 <= read_number(got.frames[0]) < 2**16
+
+
+def test_whole_pictures_are_shrunk_as_scoring_shrinks_them(tmp_path: Path) -> None:
+    """Frames of training equal what a scorer makes of the whole frames of the same file, to the bit."""
+    path = tmp_path / "a.mp4"
+    write_video(path, np.random.default_rng(0).integers(0, 255, (6, 48, 64, 3), dtype=np.uint8))
+    size = (32, 16)
+    whole = open_cache(path, size, tmp_path / "cache", whole=True)
+    with VideoReader(path) as reader:
+        wanted = np.stack([shrink(f.image, size) for f in reader])
+    np.testing.assert_array_equal(whole.frames, wanted)
+    assert open_cache(path, size, tmp_path / "cache").key != whole.key
