@@ -205,6 +205,13 @@ class TrainConfig(_Strict):
     holdout: float = network(0.2, "Share of the normal video kept for validation and calibration", gt=0.0, lt=0.9)
     workers: int = run(0, "Loader processes; 0 = in the training process", ge=0, le=64)
     threads: int | None = run(None, "Torch threads; null = all cores", ge=1, le=256)
+    exemplars: int = run(
+        200,
+        "Small pictures of normal objects, at most, that the model folder keeps, and of each scene some, to show what an "
+        "event was compared with; 0 = the model folder holds no picture",
+        ge=0,
+        le=5000,
+    )
 
 
 class DecoderConfig(_Strict):

@@ -21,6 +21,7 @@ from normalcy.objects.model import ObjectModel
 from normalcy.objects.seen_level import calibrate_seen
 from normalcy.objects.seen_model import SeenModel
 from normalcy.scoring.frame_model import FrameModel
+from normalcy.scoring.lesson_files import load_lessons
 from normalcy.scoring.model import Model
 from normalcy.scoring.scene import with_prefix
 from normalcy.training.level import FrameLevel, Level
@@ -84,8 +85,25 @@ def _holds(folder: Path, cfg: Config) -> bool:
     return bool(stored == cfg.model_dump(mode="json"))
 
 
-def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
-    """A model of any level from its folder. Raises ModelError."""
+def load_model(folder: str | Path, device: str | torch.device = "cpu", taught: bool = True) -> Model:
+    """A model of any level from its folder, with what it was taught since (normalcy.api.teach). Raises ModelError.
+
+    taught: False leaves lessons out.
+    """
+    model = _as_trained(folder, device)
+    lessons, stamp = load_lessons(Path(folder)) if taught else ([], "")
+    if not lessons:
+        return model
+    model = model.with_lessons(lessons)
+    model.hash = f"{model.hash}+taught-{stamp}"
+    if model.threshold is not None:
+        for x in lessons:
+            more = {k: x.about[k] for k in ("peaks", "excess") if k in x.about}
+            model.threshold = model.threshold.with_normal(**more) if len(more) == 2 else model.threshold
+    return model
+
+
+def _as_trained(folder: str | Path, device: str | torch.device) -> Model:
     bundle = load_bundle(folder, device)
     untrained = bundle.config.objects.method == "untrained"
     if bundle.config.level == "object":

@@ -1,7 +1,8 @@
 """The model folder: everything a score depends on, as plain files. Never a pickle.
 
 ``model.safetensors`` the network, ``calibration.safetensors`` and ``calibration.json`` what was fitted on normal
-video (arrays and single values), ``config.json`` format, version, configuration and the check sums of the others,
+video (arrays and single values), ``exemplars.safetensors`` small pictures of it (normalcy.scoring.exemplars;
+not every model has them), ``config.json`` format, version, configuration and the check sums of the others,
 ``README.md`` the card. ``config.json`` is written last.
 """
 
@@ -24,7 +25,7 @@ from torch import Tensor
 
 from normalcy.config import Config
 from normalcy.errors import ConfigError, ModelError
-from normalcy.files import write_files
+from normalcy.files import remove, write_files
 from normalcy.nn.build import Network, build_network, channels_last
 from normalcy.presets import stored_config
 from normalcy.versions import version
@@ -83,11 +84,12 @@ def save_bundle(
     calibration: Mapping[str, Any],
     card: str,
     extra: Mapping[str, Any] | None = None,
+    beside: Mapping[str, bytes | None] | None = None,
 ) -> None:
     """Write the model folder. Other files in it (checkpoints, logs) stay; a failure leaves the model that was there.
 
     calibration: numpy arrays by name, and any JSON-able value by name. card: text of README.md. extra: JSON-able facts about
-    the training.
+    the training. beside: content of further files, None for one that the model has not, which goes if an earlier one had it.
     Raises OutputError where it cannot be written, ValueError for a calibration value that is not finite.
     """
     state = {k: v.detach().to("cpu").contiguous() for k, v in network.state_dict().items()}
@@ -97,6 +99,7 @@ def save_bundle(
         MODEL: safetensors.torch.save(state),
         ARRAYS: safetensors.numpy.save(arrays),
         SCALARS: _json(scalars, "calibration"),
+        **{name: data for name, data in (beside or {}).items() if data is not None},
     }
     head = {
         "class": CLASS,
@@ -107,6 +110,23 @@ def save_bundle(
         "config": config.model_dump(mode="json"),
     }
     write_files(Path(folder), {**files, CARD: card.encode(), CONFIG: _json(head, "config")})
+    for name, data in (beside or {}).items():
+        if data is None:
+            remove(Path(folder) / name)
+
+
+def file_of_model(folder: Path, name: str) -> bytes | None:
+    """The content of a file that a model keeps beside its own; None for a model without it.
+
+    Raises ModelError where it is missing though the model lists it, or is not the one that was written with it.
+    """
+    head = _head(folder / CONFIG, _read(folder / CONFIG))
+    if name not in head["sha256"]:
+        return None
+    data = _read(folder / name)
+    if head["sha256"][name] != _digest(data):
+        raise ModelError(f"{folder / name}: damaged, or not written together with {CONFIG}; copy the whole folder again")
+    return data
 
 
 def load_bundle(folder: str | Path, device: str | torch.device = "cpu") -> Bundle:

@@ -24,7 +24,9 @@ from normalcy.objects.seen_model import SeenModel
 from normalcy.objects.training_boxes import TrainingBoxes
 from normalcy.scoring.calibration import FrameFolds
 from normalcy.scoring.crossfit import ScoreOfFrames, cross_fit, plan_of, threshold_of
+from normalcy.scoring.exemplars import Wanted
 from normalcy.scoring.frame_model import FrameModel
+from normalcy.scoring.lesson import Lesson
 from normalcy.scoring.model import Model
 from normalcy.scoring.normal_video import NormalVideo
 from normalcy.scoring.scorer import Scorer
@@ -55,6 +57,7 @@ class BothModel(Model):
         self.threshold = frame.threshold  # which calibrate_both() set on the scores of both
         self.trained_fps = frame.trained_fps
         self.scenes = frame.scenes
+        self.lessons = frame.lessons
 
     @property
     def names(self) -> list[str]:
@@ -76,6 +79,16 @@ class BothModel(Model):
     def with_config(self, cfg: Config) -> Self:
         of_objects = cfg.model_copy(update={"level": "object", "tasks": self.objects.cfg.tasks})
         return type(self)(self.frame.with_config(cfg), self.objects.with_config(of_objects))
+
+    def wanted_exemplars(self, most: int) -> Sequence[Wanted]:
+        """See Model."""
+        return self.objects.wanted_exemplars(most)
+
+    def with_lessons(self, lessons: Sequence[Lesson]) -> Self:
+        """See Model."""
+        if isinstance(self.objects, ObjectModel):
+            return super().with_lessons(lessons)
+        return type(self)(self.frame.with_lessons(lessons), self.objects.with_lessons(lessons))
 
     def scorer(self, info: VideoInfo, maps: bool = False, ref: VideoRef | None = None) -> Scorer:
         rule = mean if isinstance(self.objects, ObjectModel) else louder

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from normalcy.detection.base import build_detector, sample_step
 from normalcy.detection.cache import boxes_of
 from normalcy.errors import TrainingError
+from normalcy.objects.album import Album
 from normalcy.objects.fit import fit
-from normalcy.objects.seen_model import Album, SeenModel
+from normalcy.objects.seen_model import SeenModel
 from normalcy.objects.seen_scorer import Judge
 from normalcy.objects.selftest import Probe
 from normalcy.objects.sightings import Sightings

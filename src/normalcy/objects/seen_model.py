@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -16,11 +15,15 @@ from normalcy.detection.base import build_detector, sample_step
 from normalcy.detection.boxes import Boxes
 from normalcy.detection.cache import boxes_of
 from normalcy.errors import ModelError
+from normalcy.objects.album import Album, wanted_of
+from normalcy.objects.lesson import taught
 from normalcy.objects.normal import Normal
 from normalcy.objects.seen_scorer import SeenScorer
 from normalcy.objects.selftest import SelfTest
-from normalcy.objects.sightings import Floats, Sightings
+from normalcy.objects.sightings import Floats
+from normalcy.scoring.exemplars import Wanted
 from normalcy.scoring.fusion import PER_VIDEO
+from normalcy.scoring.lesson import Lesson, shown
 from normalcy.scoring.model import Model
 from normalcy.scoring.scene import Signature, model_at, scenes_from, scenes_state
 from normalcy.scoring.scorer import Scorer
@@ -32,22 +35,6 @@ FORMAT = 1
 """Of the arrays and scalars; raised whenever older ones can no longer be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Album:
-    """Where the normal sightings of a model were seen, by row."""
-
-    videos: list[str]
-    video_N: NDArray[np.int64]
-    frame_N: NDArray[np.int64]
-    box_N4: Floats
-    """x as a share of the width, y of the height."""
-
-    @classmethod
-    def of(cls, s: Sightings, videos: Sequence[str]) -> Self:
-        """videos: names, by number."""
-        return cls(list(videos), s.video_N, s.frame_N, s.box_N4)
-
-
 class SeenModel(Model):
     """What is normal of objects, in all and for each scene."""
 
@@ -56,6 +43,7 @@ class SeenModel(Model):
         self.scenes: list[tuple[Signature, Self]] = []
         self.threshold: Threshold | None = None
         self.selftest: SelfTest | None = None
+        self.lessons: Sequence[Lesson] = ()
         self.trained_fps = 0.0
         self.hash = ""
 
@@ -98,7 +86,24 @@ class SeenModel(Model):
 
     def at(self, frames_NHWC: NDArray[np.uint8]) -> Self:
         """The model of normal of the scene that these frames of one video show."""
-        return model_at(frames_NHWC, self.scenes, self)
+        scene, own = model_at(frames_NHWC, self.scenes, self), shown(self.lessons, frames_NHWC)
+        return scene._taught(own) if own else scene
+
+    def wanted_exemplars(self, most: int) -> Sequence[Wanted]:
+        """See Model."""
+        models: list[SeenModel] = [m for _, m in self.scenes] or [self]
+        return [w for i, m in enumerate(models) for w in wanted_of(m.normal, m.album, i, max(1, most // len(models)))]
+
+    def with_lessons(self, lessons: Sequence[Lesson]) -> Self:
+        """See Model."""
+        other = copy.copy(self)
+        other.lessons = tuple(lessons)
+        return other
+
+    def _taught(self, lessons: Sequence[Lesson]) -> Self:
+        other = copy.copy(self)
+        other.normal = taught(self.normal, lessons, first_row=len(self.album.video_N))
+        return other
 
     def notices(self) -> list[str]:
         """See Model; of the first scene, where there are several."""
@@ -120,7 +125,8 @@ class SeenModel(Model):
         """(arrays, scalars) for the model folder."""
         arrays, scalars = self.normal.state()
         a = self.album
-        arrays["album"] = np.column_stack([a.video_N, a.frame_N, a.box_N4]).astype(np.float32)
+        labels = [] if a.label_N is None else [a.label_N]
+        arrays["album"] = np.column_stack([a.video_N, a.frame_N, a.box_N4, *labels]).astype(np.float32)
         of_scenes, scalars["scenes"] = scenes_state(self.scenes)
         arrays |= of_scenes
         scalars |= {"format": FORMAT, "videos": a.videos, "trained_fps": self.trained_fps}
@@ -137,7 +143,8 @@ class SeenModel(Model):
             if scalars["format"] != FORMAT:
                 raise ModelError(f"the object level is of format {scalars['format']}, and this version reads {FORMAT}")
             table = arrays["album"].astype(np.float64)
-            album = Album(list(scalars["videos"]), table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2:6])
+            video, frame, *label = (table[:, k].astype(np.int64) for k in (0, 1, 6)[: 2 + (table.shape[1] > 6)])
+            album = Album(list(scalars["videos"]), video, frame, table[:, 2:6], label[0] if label else None)
             model = cls(cfg, Normal.from_state(arrays, scalars), album)
             model.scenes = scenes_from(arrays, scalars["scenes"], lambda a, s: cls.from_state(cfg, a, s))
             model.trained_fps = float(scalars["trained_fps"])

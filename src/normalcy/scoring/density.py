@@ -6,7 +6,9 @@ correlation) is kept per band of rows, which sees far more video than a zone doe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from torch import Tensor
 
 from normalcy.config import Config
 from normalcy.errors import ModelError, TrainingError
+from normalcy.scoring.centres import Centres, features_at
 from normalcy.scoring.place import Moments, zones
 from normalcy.scoring.readout import Arrays, FrameReadout
 from normalcy.scoring.windows import Windows
@@ -143,9 +146,14 @@ class FeatureDensity:
 
     def distance(self, f_BDhw: Tensor) -> Tensor:
         """See PlaceGaussian. Raises ModelError before fit()."""
+        return self.gaussian.distance(f_BDhw)
+
+    @property
+    def gaussian(self) -> PlaceGaussian:
+        """What was fitted. Raises ModelError before fit()."""
         if self._gaussian is None:
             raise ModelError("the density of normal features was not fitted; train the model to the end")
-        return self._gaussian.distance(f_BDhw)
+        return self._gaussian
 
     def state(self) -> Arrays:
         return {} if self._gaussian is None else self._gaussian.state()
@@ -163,6 +171,7 @@ class Density(FrameReadout):
     def __init__(self, cfg: Config) -> None:
         super().__init__(cfg)
         self._density = FeatureDensity(*self.zoning, cfg.seed)
+        self._centres: Centres | None = None
 
     @property
     def zoning(self) -> tuple[int, int]:
@@ -180,7 +189,24 @@ class Density(FrameReadout):
         self._density.fit()
 
     def maps(self, w: Windows) -> Tensor:
-        return self._density.distance(self.features(w)).unsqueeze(1)
+        f = self.features(w)
+        distance = self._density.distance(f)
+        if self._centres is not None:
+            g = self._density.gaussian
+            distance = torch.minimum(distance, self._centres.distance(f, g.spread_ZD, g.whiten_bDE))
+        return distance.unsqueeze(1)
+
+    def lesson(self, w: Windows, unusual_Bhw: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+        spread_D = self._density.gaussian.spread_ZD.mean(dim=0)
+        if self.local:
+            return features_at(self.features(w), unusual_Bhw, spread_D, anywhere=False)
+        some_B = np.asarray(unusual_Bhw.any(axis=(1, 2))).reshape(-1, 1, 1)
+        return features_at(self.features(w), some_B, spread_D, anywhere=True)
+
+    def taught(self, lessons: Sequence[Mapping[str, NDArray[Any]]]) -> Self:
+        other = copy.copy(self)
+        other._centres = Centres.of(list(lessons))
+        return other
 
     def state(self) -> Arrays:
         return self._density.state()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from normalcy.clips.sampling import span, step_at
 from normalcy.errors import VideoError
 from normalcy.scoring.fusion import PER_VIDEO, describe, fuse_voices
+from normalcy.scoring.lesson import Lesson
+from normalcy.scoring.levels import less_usual, levels_of
 from normalcy.scoring.model import CalibratedModel
 from normalcy.scoring.place import top_mean
 from normalcy.scoring.readout import VOICE_WORDS, FrameReadout
@@ -44,6 +47,8 @@ class FrameModel(CalibratedModel[FrameNormal]):
     """Network and calibration. read() turns windows into calibrated values; everything it needs is stored in the model."""
 
     readouts: Sequence[FrameReadout]
+    usual_hw: Mapping[str, NDArray[np.float32]] = {}
+    """Of readouts that lessons lower by their level alone, how high they read there (normalcy.scoring.levels)."""
 
     def _build_readouts(self) -> list[FrameReadout]:
         return build_readouts(self.cfg)
@@ -96,12 +101,26 @@ class FrameModel(CalibratedModel[FrameNormal]):
             maps = r.maps(w)
             value = r.values(maps)
             z = own.place.z(maps.cpu(), s.bands, s.columns, r.two_sided)
+            if r.name in self.usual_hw:
+                z = less_usual(z, self.usual_hw[r.name])
             v = value.cpu() if value is not None else top_mean(z, s.top)
             values.append((v.double().numpy() - own.centre) / own.scale)
             if r.local:
                 fused = fused + torch.asinh(z)
                 local += 1
         return Reading(np.stack(values, axis=1), (fused / max(local, 1) / normal.map_scale).numpy())
+
+    def with_lessons(self, lessons: Sequence[Lesson]) -> Self:
+        """See Model."""
+        other = copy.copy(self)
+        other.lessons = tuple(lessons)
+        return other
+
+    def _taught(self, lessons: Sequence[Lesson]) -> Self:
+        other = copy.copy(self)
+        other.readouts = [r.taught([x.of(r.name) for x in lessons]) for r in self.readouts]
+        other.usual_hw = levels_of(self.names, lessons)
+        return other
 
     def _normal_from(self, arrays: Arrays, scalars: Mapping[str, Any]) -> FrameNormal:
         return FrameNormal.from_state(self.names, arrays, scalars)

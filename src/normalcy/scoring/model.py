@@ -18,6 +18,8 @@ from normalcy.nn.build import Network
 from normalcy.nn.bundle import Bundle
 from normalcy.nn.encoder import Encoder
 from normalcy.nn.fold_batchnorm import folded
+from normalcy.scoring.exemplars import Wanted
+from normalcy.scoring.lesson import Lesson, shown
 from normalcy.scoring.readout import Readout
 from normalcy.scoring.scene import Arrays, HasState, Signature, model_at, scenes_from, scenes_state, with_prefix
 from normalcy.scoring.scorer import Scorer, score_all
@@ -44,6 +46,8 @@ class Model(Protocol):
     """Where the alarm is set, and what that rests on; None before calibration."""
     trained_fps: float
     """Median frame rate of the training video."""
+    lessons: Sequence[Lesson]
+    """Events that a person called normal."""
     scenes: Sequence[tuple[Signature, Model]]
     """Background and model of normal of each scene, where the training video shows more than one."""
 
@@ -80,6 +84,17 @@ class Model(Protocol):
                 same detector; without it they are found frame by frame.
         """
         ...
+
+    def wanted_exemplars(self, most: int) -> Sequence[Wanted]:
+        """Normal objects that pictures are to be kept of, at most so many in all."""
+        return ()
+
+    def with_lessons(self, lessons: Sequence[Lesson]) -> Self:
+        """The same model, to which these events are normal where their background is seen. This model stays as it is.
+
+        Raises ModelError for a level that cannot be taught.
+        """
+        raise ModelError("a model of this level cannot be taught; mark its events for evaluation, or train anew")
 
     def state(self) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
         """(arrays, scalars) for the model folder."""
@@ -129,6 +144,8 @@ class CalibratedModel(Model, Generic[N]):
     """What its readouts say of normal video; None before calibration."""
     fitted_on: set[Piece]
     """Pieces of normal video that its readouts observed; not kept in the model folder."""
+    lessons: Sequence[Lesson] = ()
+    """Events that a person called normal."""
 
     def __init__(self, cfg: Config, network: Network) -> None:
         self.cfg = cfg
@@ -176,7 +193,12 @@ class CalibratedModel(Model, Generic[N]):
 
     def at(self, frames_NHWC: NDArray[np.uint8]) -> Self:
         """The model of normal that these frames of one video are measured by: that of their scene, where there is one."""
-        return model_at(frames_NHWC, self.scenes, self)
+        scene, own = model_at(frames_NHWC, self.scenes, self), shown(self.lessons, frames_NHWC)
+        return scene._taught(own) if own else scene
+
+    def _taught(self, lessons: Sequence[Lesson]) -> Self:
+        """This model of one scene, to which these are normal as well."""
+        raise ModelError("a model of this level cannot be taught; mark its events for evaluation, or train anew")
 
     def _build_readouts(self) -> Sequence[Readout[Any]]:
         """The readouts that the configuration names, not yet fitted."""

@@ -8,8 +8,8 @@ the object's crops once and kept, since an object is cut once and read by every 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,3 +75,11 @@ class FrameReadout(Readout[Windows]):
     def values(self, maps_BKhw: Tensor) -> Tensor | None:
         """The windows' own raw values (B,), or None where the value is read off the calibrated map."""
         return None
+
+    def lesson(self, w: Windows, unusual_Bhw: NDArray[np.bool_]) -> dict[str, NDArray[Any]] | None:
+        """What to keep of places that a person called normal, to know them again; None: nothing but how high it read there."""
+        return None
+
+    def taught(self, lessons: Sequence[Mapping[str, NDArray[Any]]]) -> Self:
+        """The same readout, to which these are normal as well. lessons: what lesson() gave."""
+        return self

@@ -6,7 +6,9 @@ motion, which needs no network. Higher is more abnormal, everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -18,8 +20,9 @@ from normalcy.config import Config
 from normalcy.errors import ModelError
 from normalcy.nn.tasks import TASKS, continuity_odds, localisation_miss
 from normalcy.scoring.density import Density, FrameDensity
+from normalcy.scoring.place import zones
 from normalcy.scoring.readout import PLAIN, Arrays, FrameReadout
-from normalcy.scoring.velocity import Velocities, VelocityHistogram
+from normalcy.scoring.velocity import Velocities, VelocityHistogram, bins_of, in_usual_speeds
 from normalcy.scoring.windows import Windows, to_grid
 
 
@@ -108,6 +111,24 @@ class Velocity(FrameReadout):
             raise ModelError(f"readout {self.name} was not fitted on normal video")
         maps = [self._normal.rarity(field, *self._zoning) for field in w.velocity]
         return torch.from_numpy(np.stack(maps)).unsqueeze(1).to(w.frames_NHWC.device)
+
+    def lesson(self, w: Windows, unusual_Bhw: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+        """(M, 2) pairs of zone and velocity bin that were seen."""
+        assert self._normal is not None  # maps() was read before
+        pairs = []
+        for field, unusual in zip(w.velocity, unusual_Bhw, strict=True):
+            zone = zones(field.shape[0], field.shape[1], *self._zoning)
+            at = bins_of(in_usual_speeds(field, self._normal.usual_3))
+            pairs.append(np.stack([zone[unusual], at[unusual]], axis=1))
+        return {"pair": np.unique(np.concatenate(pairs), axis=0).astype(np.int32)}
+
+    def taught(self, lessons: Sequence[Mapping[str, NDArray[Any]]]) -> Self:
+        pairs = [x["pair"] for x in lessons if len(x.get("pair", ()))]
+        if not pairs or self._normal is None:
+            return self
+        other = copy.copy(self)
+        other._normal = self._normal.with_pairs(np.concatenate(pairs), *self._zoning)
+        return other
 
     def state(self) -> Arrays:
         return {} if self._normal is None else {"rarity": self._normal.table_ZK, "usual": self._normal.usual_3}

@@ -66,6 +66,21 @@ class Threshold:
         value = _exponential(self.level, self.tail_scale, self.peaks, budget_per_hour * self.normal_hours)
         return replace(self, value=value, budget_per_hour=budget_per_hour, tail="exponential")
 
+    def with_normal(self, peaks: int, excess: float) -> Threshold:
+        """The threshold after more normal video. peaks: runs above the level in it. excess: their sum over it.
+
+        The video counts for its peaks and for no time: someone chose it because it was unusual. Scores are not kept, so the
+        value moves as the exponential tail does, and only up.
+        """
+        before, after = self.peaks, self.peaks + peaks
+        if not peaks:
+            return self
+        scale = (self.tail_scale * before + excess) / after
+        allowed = self.budget_per_hour * self.normal_hours
+        old = _exponential(self.level, self.tail_scale, before, allowed) if before else self.value
+        new = _exponential(self.level, scale, after, allowed)
+        return replace(self, value=self.value + max(new - old, 0.0), peaks=after, tail_scale=scale)
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 

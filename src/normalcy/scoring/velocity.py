@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from normalcy.scoring.lesson import around
 from normalcy.scoring.place import zones
 
 STEPS = np.array([0.1, 0.17, 0.3, 0.5, 0.8, 1.2, 1.7, 2.5, 3.5, 5.0])
@@ -71,6 +72,21 @@ class Velocities:
         h, w = flow_hw2.shape[:2]
         at = bins_of(in_usual_speeds(flow_hw2, self.usual_3))
         return np.asarray(self.table_ZK[zones(h, w, bands, columns), at], dtype=np.float32)
+
+    def with_pairs(self, pair_M2: NDArray[np.integer], bands: int, columns: int) -> Velocities:
+        """The same, where these (zone, bin) are no rarer than what moves usually is: there, in the zones around, and for the
+        next speeds and directions. bands, columns: as counted."""
+        p = np.exp(-self.table_ZK.astype(np.float64))
+        moving = p[:, :-1]
+        common = float((moving * self.table_ZK[:, :-1]).sum() / max(moving.sum(), 1e-9))
+        seen_ZK = np.zeros(self.table_ZK.shape, dtype=np.bool_)
+        seen_ZK[pair_M2[:, 0], pair_M2[:, 1]] = True
+        seen = seen_ZK[:, :-1].reshape(-1, len(STEPS), DIRECTIONS)
+        seen = seen | np.roll(seen, 1, axis=2) | np.roll(seen, -1, axis=2)
+        seen[:, 1:], seen[:, :-1] = seen[:, 1:] | seen[:, :-1], seen[:, :-1] | seen[:, 1:]
+        seen_ZK = np.concatenate([seen.reshape(len(seen), -1), seen_ZK[:, -1:]], axis=1)
+        near = np.stack([around(k.reshape(bands, columns)).ravel() for k in seen_ZK.T], axis=1)
+        return Velocities(self.usual_3, np.where(near, np.minimum(self.table_ZK, common), self.table_ZK).astype(np.float32))
 
 
 class VelocityHistogram:

@@ -28,10 +28,12 @@ from normalcy.nn.bundle import CONFIG, save_bundle
 from normalcy.nn.device import pick_device
 from normalcy.nn.tasks import chance
 from normalcy.nn.weights import load_kinetics
+from normalcy.scoring.exemplars import FILE as EXEMPLARS
 from normalcy.scoring.normal_video import NormalVideo
 from normalcy.training.callbacks import Checkpoints, Reporter
 from normalcy.training.card import card
 from normalcy.training.dataset import Feed, Sampler, feed_of, loader
+from normalcy.training.exemplars import take_exemplars
 from normalcy.training.level import FrameLevel, Level
 from normalcy.training.modules import DecoderTask, ProxyTask, _Task
 from normalcy.training.precision import choose_precision
@@ -148,7 +150,9 @@ def fit(
     }
     assert model.threshold is not None  # calibrate() always sets one
     text = card(cfg, facts, model.threshold, model.notices())
-    save_bundle(out, network.cpu(), cfg, {**arrays, **scalars}, text, facts)
+    pictures = take_exemplars(model, footage, cfg.train.exemplars).to_bytes() if cfg.train.exemplars else None
+    clock.lap("exemplars")
+    save_bundle(out, network.cpu(), cfg, {**arrays, **scalars}, text, facts, {EXEMPLARS: pictures})
     stages.clean()
     frames, held_frames = sum(map(len, videos)), sum(p.frames for p in held)
     said = model.threshold.sentence(), model.notices()

@@ -101,6 +101,20 @@ class Novelty(Cue):
             rows = rows[np.linspace(0, len(rows) - 1, KEPT).astype(np.int64)]
         self._known_MD, self._row_M = v[rows], rows
 
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Numbers of the remembered sightings among those it was fitted on."""
+        return self._row_M
+
+    def known(self, row_N: NDArray[np.integer]) -> Floats:
+        """(N, D) what is remembered of these sightings; NaN of one that is not remembered."""
+        out = np.full((len(row_N), self._known_MD.shape[1]), np.nan)
+        at = {r: i for i, r in enumerate(self._row_M.tolist())}
+        for k, r in enumerate(row_N.tolist()):
+            if r in at:
+                out[k] = self._known_MD[at[r]]
+        return out
+
     def read(self, s: Sightings, usual: UsualSpeed) -> Read:
         v = np.asarray(self.vectors(s, usual), dtype=np.float32)
         value, nearest = np.full(len(v), np.nan), np.full(len(v), -1, np.int64)
