@@ -53,3 +53,7 @@ class MetricError(DataError):
 
 class OutputError(NormalcyError):
     """Output cannot be written: no permission, no space. What was there before is untouched."""
+
+
+class EngineError(NormalcyError):
+    """The engine that runs the work of several machines cannot be reached, or is gone. What was finished is kept."""

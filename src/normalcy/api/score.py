@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from normalcy import remote
+from normalcy.api.archive_calls import Order
+from normalcy.api.elsewhere import is_elsewhere, model_files, open_runner, score_elsewhere
 from normalcy.api.levels import load_model
 from normalcy.api.score_video import Job, score_video
-from normalcy.errors import OutputError, SourceError
+from normalcy.errors import OutputError, SourceError, UsageError
 from normalcy.files import check_writable
 from normalcy.nn.device import pick_device
+from normalcy.remote import is_address
 from normalcy.results.layout import RECORD
 from normalcy.results.products import products_for
 from normalcy.results.record import Record
@@ -46,6 +50,10 @@ def score(
     device: str = "auto",
     sets: Sequence[str] = (),
     config: str | Path | None = None,
+    engine: str = "here",
+    address: str | None = None,
+    workers: int | None = None,
+    part_s: float = 900.0,
     progress: Progress | None = None,
 ) -> ScoreResult:
     """Score every frame of every video and write ``out/NAME/``: scores.csv, events.json, timeline.png, run.json.
@@ -54,9 +62,11 @@ def score(
     in the result's ``failed`` and the others are scored; a single one raises its error.
 
     Args:
-        sources: one or several of: a video file, a folder of videos or of frames, a glob, ``@list.txt``.
+        sources: one or several of: a video file, a folder of videos or of frames, a glob, ``@list.txt``; an fsspec address
+            (``s3://bucket/folder``) of a video file, a folder of them, or a glob.
         model: a model folder, or a loaded model.
-        out: folder for the results, one folder per video.
+        out: folder for the results, one folder per video; or an fsspec address. With an engine, all machines must see the
+            folder (and the sources) under the same path.
         maps: also write maps.npy.
         overlay: also write overlay.mp4, the video with its score map.
         force: score again what is finished.
@@ -64,20 +74,36 @@ def score(
         sets: ``key=value`` settings that scoring may change (``scoring.*`` but readouts, bands, columns and top; ``alarm.*``;
             ``clip.short``).
         config: YAML or JSON file with such settings.
+        engine: here, or ray: the videos are scored by the workers of a Ray cluster (``normalcy[cluster]``).
+        address: of the cluster, ``HOST:PORT``; None starts one on this machine, for this call.
+        workers: how many videos, or parts of one, are scored at a time; None: one on each CPU.
+        part_s: with an engine, at frame level, a video 1.5 times as long as this is scored in parts of so many seconds, with
+            the scores of the whole; 0: never.
         progress: called with (stage, done, total or None, figures).
 
     Raises:
-        SourceError, VideoError: the only video there is cannot be used. ModelError: no such model. OutputError: ``out``
-        cannot be written; what was finished before is intact. ConfigError: a setting that only training can change.
+        EngineError: the engine cannot be reached, or went away. SourceError, VideoError: the only video there is cannot be
+        used. ModelError: no such model. OutputError: ``out`` cannot be written; what was finished before is intact.
+        ConfigError: a setting that only training can change.
     """
     as_trained = load(model, device) if isinstance(model, str | Path) else model
     with_sets = with_settings(as_trained, config, sets)
     threshold = alarm(as_trained.cfg, with_sets)
+    wanted, products = key(with_sets), products_for(with_sets.cfg.level, maps=maps, overlay=overlay)
+    runner = open_runner(engine, address, workers, device)
+    if engine != "here" or is_elsewhere(sources, out):
+        if not isinstance(model, str | Path):
+            raise UsageError("an engine and addresses need the folder of the model, not one that is loaded")
+        _check_writable(out)
+        names = tuple(p.name for p in products)
+        settings = (as_trained.cfg, with_sets.cfg, wanted)
+        place = str(out) if is_address(out) else str(Path(out).absolute())
+        order = Order(model_files(Path(model)), as_trained.hash, *settings, place, names, force, device, part_s)
+        return score_elsewhere(sources, order, runner, progress)
     refs, failed = find_videos(sources)
     single = len(refs) + len(failed) == 1
     out = Path(out)
     _check_writable(out)
-    wanted, products = key(with_sets), products_for(with_sets.cfg.level, maps=maps, overlay=overlay)
     force = force or not with_sets.hash  # a model that was never in a folder cannot be recognised again
     videos: list[ScoredVideo] = []
     for ref in refs:
@@ -92,8 +118,12 @@ def score(
     return ScoreResult(videos, failed)
 
 
-def _check_writable(out: Path) -> None:
+def _check_writable(out: str | Path) -> None:
     """Say at once, and not after the first video, that nothing can be written here."""
+    if is_address(out):
+        remote.check_writable(str(out))
+        return
+    out = Path(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         check_writable(out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -24,6 +24,7 @@ from normalcy.results.warnings import warnings_of
 from normalcy.scoring.model import Model
 from normalcy.scoring.settings import Alarm
 from normalcy.types import Frame, Progress
+from normalcy.video.damage import Damage
 from normalcy.video.reader import VideoReader, probe
 from normalcy.video.source import VideoRef
 
@@ -51,20 +52,37 @@ class Job:
             self.progress(f"{stage} {self.ref.name}", done, total, {})
 
 
-class _Observed:
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What is known of the frames when all are scored."""
+
+    decode_s: float
+    repeated: int
+    """How many frames repeat the one before."""
+    damage: Damage
+    before_s: float = 0.0
+    """Wall time that went into these frames before, on other machines."""
+
+
+Take = Callable[[Update], None]
+Source = Callable[[Job, Context, bool, Take], Passage]
+"""Scores all frames of a video: hands every update on, in order, and says what the frames were like. The flag: whether maps
+are needed."""
+
+
+class Observed:
     """The frames of a reader; counts how long decoding took and which frames repeat the one before."""
 
-    def __init__(self, reader: VideoReader) -> None:
-        self._reader = reader
+    def __init__(self, frames: Iterator[Frame]) -> None:
+        self._frames = frames
         self.decode_s = 0.0
         self.repeated = 0
-        self.damage = reader.damage
 
     def __iter__(self) -> Iterator[Frame]:
         before: NDArray[np.uint8] | None = None
         while True:
             started = time.perf_counter()
-            frame = next(self._reader, None)
+            frame = next(self._frames, None)
             self.decode_s += time.perf_counter() - started
             if frame is None:
                 return
@@ -73,7 +91,24 @@ class _Observed:
             yield frame
 
 
-def score_video(job: Job) -> ScoredVideo:
+def read_video(job: Job, context: Context, maps: bool, take: Take) -> Passage:
+    """From the file, first frame to last."""
+    cfg, info = job.model.cfg, context.info
+    if cfg.level != "frame":
+        job.report("detect", 0, info.frames)
+    scorer = job.model.scorer(info, maps, job.ref)
+    stream = Stream(scorer, job.alarm, cfg.alarm, (info.width, info.height))
+    with VideoReader(job.ref, scorer.size, config=cfg.video) as reader:
+        frames = Observed(reader)
+        for frame in frames:
+            take(stream.push(frame))
+            if (frame.index + 1) % REPORT_EVERY == 0:
+                job.report("score", frame.index + 1, info.frames)
+        take(stream.finish())
+    return Passage(frames.decode_s, frames.repeated, reader.damage)
+
+
+def score_video(job: Job, source: Source = read_video) -> ScoredVideo:
     """Score one video and put its folder in place, run.json last.
 
     Raises VideoError (the video), OutputError (the folder); then the folder is as it was before.
@@ -85,8 +120,8 @@ def score_video(job: Job) -> ScoredVideo:
         with _writing(job):
             products = [p(context) for p in made]
         started = time.perf_counter()
-        series, frames = _score(job, context, products)
-        timings = Timings(frames.decode_s, time.perf_counter() - started)
+        series, passage = _score(job, context, products, source)
+        timings = Timings(passage.decode_s, time.perf_counter() - started + passage.before_s)
         scores = series.scores(job.ref.name)
         with _writing(job):
             for product in products:
@@ -95,20 +130,15 @@ def score_video(job: Job) -> ScoredVideo:
                 timings.products_s[product.name] = time.perf_counter() - started
             for unasked in set(made) - set(job.products):
                 (files.path / unasked.name).unlink()
-        warnings = warnings_of(context, len(scores.score), frames.repeated, frames.damage)
-        values = run_values(context, scores, series.events, warnings, timings, frames.damage.to_dict())
+        warnings = warnings_of(context, len(scores.score), passage.repeated, passage.damage)
+        values = run_values(context, scores, series.events, warnings, timings, passage.damage.to_dict())
         job.record.publish(files, values, [p.name for p in PRODUCTS], force=job.force)
     return scored_video(folder, values, series.events, skipped=False)
 
 
-def _score(job: Job, context: Context, products: Sequence[Product]) -> tuple[Series, _Observed]:
-    """The pass over the frames."""
-    cfg, info, series = job.model.cfg, context.info, Series(job.model.names)
-    if cfg.level != "frame":
-        job.report("detect", 0, info.frames)
-    maps = any(p.reads_maps for p in products) or job.alarm.value is not None
-    scorer = job.model.scorer(info, maps, job.ref)
-    stream = Stream(scorer, job.alarm, cfg.alarm, (info.width, info.height))
+def _score(job: Job, context: Context, products: Sequence[Product], source: Source) -> tuple[Series, Passage]:
+    """All frames, from their source into the products."""
+    series = Series(job.model.names)
 
     def take(update: Update) -> None:
         with _writing(job):
@@ -118,15 +148,10 @@ def _score(job: Job, context: Context, products: Sequence[Product]) -> tuple[Ser
                     product.write(s)
         series.events.extend(closed(update.changes))
 
-    with VideoReader(job.ref, scorer.size, config=cfg.video) as reader:
-        frames = _Observed(reader)
-        for frame in frames:
-            take(stream.push(frame))
-            if (frame.index + 1) % REPORT_EVERY == 0:
-                job.report("score", frame.index + 1, info.frames)
-        take(stream.finish())
+    maps = any(p.reads_maps for p in products) or job.alarm.value is not None
+    passage = source(job, context, maps, take)
     job.report("score", len(series.score), len(series.score))
-    return series, frames
+    return series, passage
 
 
 @contextmanager

@@ -40,16 +40,19 @@ class Stream:
 
     def push(self, frame: Frame) -> Update:
         """Take the next frame. Raises VideoError if it has another size or its time goes backwards."""
-        return self._follow(self._scorer.push(frame))
+        return self.follow(self._scorer.push(frame))
 
     def finish(self) -> Update:
         """End of the stream: the scores that were waiting for later frames, and the end of an event that is open."""
-        update = self._follow(self._scorer.finish())
-        if self._detector is not None:
-            update.changes.extend(self._detector.finish())
-        return update
+        update = self.follow(self._scorer.finish())
+        return Update(update.scores, update.changes + self.end().changes)
 
-    def _follow(self, scores: list[FrameScore]) -> Update:
+    def end(self) -> Update:
+        """The end of an event that is open, after the last score that follow() was given."""
+        return Update([], [] if self._detector is None else self._detector.finish())
+
+    def follow(self, scores: list[FrameScore]) -> Update:
+        """Scores that are final already, from wherever: what becomes of events with them."""
         changes: list[Change] = []
         if self._detector is not None:
             for s in scores:

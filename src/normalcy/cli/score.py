@@ -16,13 +16,30 @@ from normalcy.cli.progress import shown
 def score(
     sources: Sources,
     model: Annotated[Path, typer.Option(metavar="MODEL_DIR", help="A model that train wrote.", show_default=False)],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results, one folder per video.", show_default=False)],
+    out: Annotated[
+        str, typer.Option(metavar="DIR", help="Folder or address for the results, one folder per video.", show_default=False)
+    ],
     maps: Annotated[bool, typer.Option("--maps", help="Also write the score maps (maps.npy).")] = False,
     overlay: Annotated[bool, typer.Option("--overlay", help="Also write the video with its score map over it.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Score again what is finished.")] = False,
     config: ConfigFile = None,
     sets: Settings = None,
     device: Device = "auto",
+    engine: Annotated[
+        str, typer.Option(metavar="here|ray", help="Who scores: this process, or a Ray cluster's workers.")
+    ] = "here",
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="The cluster; without it one on this machine.", show_default=False),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="With an engine: so many videos, or parts of one, at a time.", show_default=False),
+    ] = None,
+    part_s: Annotated[
+        float,
+        typer.Option("--part-s", metavar="S", help="With an engine: seconds of a long video that one worker takes; 0: all."),
+    ] = 900.0,
     as_json: Json = False,
 ) -> None:
     """Score every frame of every video: the higher, the less normal."""

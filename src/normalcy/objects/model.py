@@ -28,7 +28,7 @@ from normalcy.scoring.fusion import PER_VIDEO, describe
 from normalcy.scoring.model import CalibratedModel
 from normalcy.scoring.scene import Arrays
 from normalcy.scoring.scorer import Scorer, Window, WindowScorer
-from normalcy.scoring.timeline import Anchor
+from normalcy.scoring.timeline import Anchor, Timeline
 from normalcy.scoring.windows import Windows
 from normalcy.types import Frame, ObjectScore, VideoInfo
 from normalcy.video.source import VideoRef
@@ -82,15 +82,8 @@ class ObjectModel(CalibratedModel[ObjectNormal]):
         """See Model. boxes: of every frame, in pixels of the source, where they are known already."""
         if boxes is None and ref is not None:
             boxes = boxes_of(ref, build_detector(self.cfg.objects), config=self.cfg.video)
-        return WindowScorer(
-            self.cfg,
-            info,
-            ObjectReader(self, info, boxes),
-            self.names,
-            fuse=lambda row: float(row[-1]),
-            stride=self.cfg.objects.stride,
-            maps=maps,
-        )
+        timeline = Timeline(self.names, self.cfg.scoring, info.fps, lambda row: float(row[-1]), maps)
+        return WindowScorer(self.cfg, info, ObjectReader(self, info, boxes), timeline, self.cfg.objects.stride)
 
     def regions(
         self, frames_THWC: NDArray[np.uint8], boxes: Boxes, seconds: float, along_NT4: NDArray[np.float32] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,40 @@ from normalcy.video.cache import fingerprint
 from normalcy.video.source import VideoRef, list_pictures
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a recording lies that was only fetched to be read, and by what it is known there."""
+
+    address: str
+    size: int
+    """Bytes."""
+    mark: str
+    """Changes with its content."""
+
+    def stamp(self) -> dict[str, Any]:
+        """For the record, in place of the marks of the copy."""
+        here = {"path": self.address, "kind": "file", "files": 1, "bytes": self.size, "modified_ns": 0}
+        return {**here, "mark": self.mark}
+
+
 class Record:
     """The record of one video's result: the JSON file ``path`` in the folder of the result.
 
     Make it before the video is read, so that a file that changes meanwhile does not pass for the one that was read.
     """
 
-    def __init__(self, path: Path, ref: VideoRef, key: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, ref: VideoRef, key: Mapping[str, Any], origin: Origin | None = None) -> None:
         """key: plain JSON values of everything that decides the result besides the video.
+
+        origin: where the video lies, if that is elsewhere; ``ref`` is a copy then, which only publish() needs.
 
         Raises VideoError where the video cannot be looked at.
         """
         self.path = path
         self._ref = ref
         self._key = dict(key)
-        self._stamp = stamp(ref)
+        self._origin = origin
+        self._stamp = stamp(ref) if origin is None else origin.stamp()
 
     def finished(self, products: Iterable[str]) -> dict[str, Any] | None:
         """What an earlier run with the same key on the same video recorded, if all ``products`` (file names) are there."""
@@ -54,7 +74,9 @@ class Record:
             OutputError: the files cannot be put in place. VideoError: the video has gone.
         """
         same = not force and self.finished(()) is not None
-        unchanged = stamp(self._ref) == self._stamp  # else no fingerprint: what is there now was not read
+        unchanged = (
+            self._origin is not None or stamp(self._ref) == self._stamp
+        )  # else no fingerprint: what is there now was not read
         mark = fingerprint(self._ref) if unchanged else None
         source = {**self._stamp, "fingerprint": mark, **values.get("source", {})}
         content = {"finished": True, **values, "source": source, "key": self._key}
@@ -68,6 +90,8 @@ class Record:
 
     def _same(self, source: Mapping[str, Any]) -> bool:
         now = self._stamp
+        if self._origin is not None:
+            return all(source[k] == now[k] for k in ("path", "bytes", "mark")) and bool(now["mark"])
         if source["bytes"] != now["bytes"] or source["files"] != now["files"]:
             return False
         if source["path"] == now["path"] and source["modified_ns"] == now["modified_ns"]:

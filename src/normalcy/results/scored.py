@@ -29,12 +29,14 @@ class ScoredVideo:
     peak: float
     """Highest frame score."""
     warnings: Sequence[str] = ()
+    address: str = ""
+    """Where those files are instead, for results at an fsspec address."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
             "name": self.name,
-            "folder": str(self.folder),
+            "folder": self.address or str(self.folder),
             "frames": self.frames,
             "seconds": self.seconds,
             "fps": self.fps,

@@ -23,7 +23,7 @@ from normalcy.scoring.readouts import build_readouts
 from normalcy.scoring.scene import Arrays
 from normalcy.scoring.scorer import Scorer, Window, WindowScorer
 from normalcy.scoring.statistics import FrameNormal, RawReadings, calibrate_folds
-from normalcy.scoring.timeline import Anchor
+from normalcy.scoring.timeline import Anchor, Timeline
 from normalcy.scoring.windows import Windows
 from normalcy.types import Frame, VideoInfo
 from normalcy.video.convert import shrink
@@ -62,16 +62,12 @@ class FrameModel(CalibratedModel[FrameNormal]):
         return f"{named} in standard deviations of normal training video (cross-validated), through asinh; {fused}"
 
     def scorer(self, info: VideoInfo, maps: bool = False, ref: VideoRef | None = None) -> Scorer:
+        return WindowScorer(self.cfg, info, FrameReader(self, info), self.timeline(info, maps), self.cfg.scoring.stride)
+
+    def timeline(self, info: VideoInfo, maps: bool) -> Timeline:
+        """What turns the values of one video's windows into scores of its frames."""
         voices = self.voices
-        return WindowScorer(
-            self.cfg,
-            info,
-            FrameReader(self, info),
-            self.names,
-            fuse=lambda row: float(fuse_voices(row, voices)),
-            stride=self.cfg.scoring.stride,
-            maps=maps,
-        )
+        return Timeline(self.names, self.cfg.scoring, info.fps, lambda row: float(fuse_voices(row, voices)), maps)
 
     def windows(self, frames_NHWC: NDArray[np.uint8], index_BT: NDArray[np.int64]) -> Windows:
         """Put windows on the model's device: (N, H, W, 3) uint8 frames, and which of them are in each window (B, T)."""
@@ -129,9 +125,10 @@ class FrameModel(CalibratedModel[FrameNormal]):
 class FrameReader:
     """Reads the windows of one video (normalcy.scoring.scorer.Reader)."""
 
-    def __init__(self, model: FrameModel, info: VideoInfo) -> None:
+    def __init__(self, model: FrameModel, info: VideoInfo, normal: FrameModel | None = None) -> None:
+        """normal: what the first segment is measured by, where its first window will not be seen."""
         self._model, self._info = model, info
-        self._normal: FrameModel | None = None
+        self._normal = normal
         self._centre = (span(model.cfg.clip.length, step_at(info.fps, model.cfg)) - 1) / 2
         self.size = working_size(info.width, info.height, model.cfg.input)
         self._unread: list[Window[Image]] = []

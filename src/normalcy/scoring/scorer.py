@@ -14,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 from normalcy.clips.sampling import span, step_at
 from normalcy.config import Config
 from normalcy.errors import ShortVideoError, VideoError
-from normalcy.scoring.timeline import Anchor, Fuse, Timeline
+from normalcy.scoring.timeline import Anchor
 from normalcy.types import Frame, FrameScore, VideoInfo
 
 T = TypeVar("T")
@@ -87,24 +87,34 @@ class Reader(Protocol[T]):
         ...
 
 
+class Line(Protocol):
+    """What takes the values of windows: a Timeline, or what keeps them for one (normalcy.scoring.parts)."""
+
+    def frame(self, time_s: float) -> None: ...
+    def add(self, anchors: Sequence[Anchor]) -> None: ...
+    def final(self, ended: bool = False) -> list[FrameScore]: ...
+    def finish(self) -> list[FrameScore]: ...
+
+
 class WindowScorer(Generic[T]):
     """Cuts a stream into windows, has them read in batches, and puts the values on a timeline.
 
     With ``scoring.normalise: per_video`` nothing is final before finish(), which then returns every frame.
     """
 
-    def __init__(
-        self, cfg: Config, info: VideoInfo, reader: Reader[T], names: Sequence[str], fuse: Fuse, stride: int, maps: bool
-    ) -> None:
-        """stride: clip frames between two windows. names, fuse, maps: see Timeline."""
+    def __init__(self, cfg: Config, info: VideoInfo, reader: Reader[T], timeline: Line, stride: int, first: int = 0) -> None:
+        """timeline: where what was read goes. stride: clip frames between two windows.
+
+        first: number of the first frame that is pushed, where that is one in the middle of the video: a start of a window.
+        """
         self._cfg, self._name, self._reader = cfg, str(info.path), reader
         self._step = step_at(info.fps, cfg)
         self._span = span(cfg.clip.length, self._step)
         self._hop = stride * self._step
-        self._timeline = Timeline(names, cfg.scoring, info.fps, fuse, maps)
+        self._timeline = timeline
         self._frames: deque[T] = deque(maxlen=self._span)
         self._segment = 0
-        self._before = 0  # frames of earlier segments
+        self._before = first  # frames of earlier segments
         self._longest = 0  # segment so far
         self._pushed = 0  # frames of this segment
         self._last_time = float("-inf")

@@ -60,9 +60,9 @@ class VideoFile:
             self.close()
             raise
         frame = self._first.frame
-        self._turn = turn_of(frame)
-        w, h = shown_size(frame.width, frame.height, self._pass.stream.sample_aspect_ratio, self._turn)
-        self.info = VideoInfo(ref.name, ref.path, w, h, self._fps, None, self._turn.degrees)
+        self.turn = turn_of(frame)
+        w, h = shown_size(frame.width, frame.height, self._pass.stream.sample_aspect_ratio, self.turn)
+        self.info = VideoInfo(ref.name, ref.path, w, h, self._fps, None, self.turn.degrees)
         if frame.format.name in GREY16 and config.window is None:
             self.damage.remark(
                 "16-bit grey pictures: their upper 8 bits are looked at (video.window, or a training, sets a window)"
@@ -81,7 +81,7 @@ class VideoFile:
 
         Without ``size``: all at the size of the first. Raises VideoError at the end where too much was lost.
         """
-        convert = Converter(size or (self.info.width, self.info.height), self._turn, self._config.window)
+        convert = Converter(size or (self.info.width, self.info.height), self.turn, self._config.window)
         weave = Deinterlacer(self._config.deinterlace)
         segments = Segments(1.0 / self._fps)
         places: deque[tuple[float, int]] = deque()  # time and segment of the frames inside the deinterlacer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ UNBOUNDED = frozenset(("mpegts", "mpeg", "h264", "hevc", "m4v", "mpegvideo", "mj
 """Stream formats that may begin and end anywhere: they declare no length."""
 BY_DECODING_TIME = frozenset(("avi",))
 """Formats that store no time of presentation: FFmpeg counts packets, and what it gives as presentation is guessed."""
+_SEEKS_BACK_S = (0, 2, 20, 10**6)
+"""Seconds before a key picture that are gone back to until it is found: some containers only guess where a time lies."""
 
 
 class Picture(NamedTuple):
@@ -117,6 +120,17 @@ class Pass:
 
     def _fast(self) -> Iterator[Picture]:
         """No accounts are kept: there is nothing to account for in a sound file."""
+        for item in self.sound_packets():
+            if self.packets == 1:
+                self._firsts[0] = item.dts or 0
+            yield from self._sound(item)
+        yield from self._sound(None)
+        if self._lacks_pictures():
+            raise DamageFoundError
+        self._damage.pictures = self.packets
+
+    def sound_packets(self) -> Iterator[Any]:
+        """The coded packets in stored order, counted and not decoded. Raises DamageFoundError at the first sign of damage."""
         for item in packets(self._container, self.stream):
             if isinstance(item, Exception) or item.is_corrupt or (self.packets == 0 and not item.is_keyframe):
                 raise DamageFoundError
@@ -125,13 +139,44 @@ class Pass:
             if self._numbers is not None and self._numbers.missing(bytes(item)):
                 raise DamageFoundError
             self._count(item)
-            if self.packets == 1:
-                self._firsts[0] = item.dts or 0
-            yield from self._sound(item)
-        yield from self._sound(None)
-        if self._lacks_pictures():
-            raise DamageFoundError
-        self._damage.pictures = self.packets
+            yield item
+
+    def from_key(self, stamp: int, dts: int, wanted: int) -> Iterator[Any]:
+        """Decoded frames from a key picture on, those before ``wanted`` left out. All stamps in ticks of the stream.
+
+        stamp, dts: its times of presentation and of decoding. Raises DamageFoundError where it cannot be found again, and for
+        whatever is not sound.
+        """
+        for item in chain(self._at_key(stamp, dts), [None]):
+            try:
+                frames = self._codec.decode(item)
+            except Exception as e:
+                raise DamageFoundError from e
+            for frame in frames:
+                if frame.pts is None:
+                    raise DamageFoundError
+                if frame.pts >= wanted:  # what lies before may need pictures before the key
+                    if frame.is_corrupt:
+                        raise DamageFoundError
+                    yield frame
+
+    def _at_key(self, stamp: int, dts: int) -> Iterator[Any]:
+        for back in _SEEKS_BACK_S:
+            self._container.seek(dts - round(back / self._base), stream=self.stream, backward=True)
+            found = False
+            for item in packets(self._container, self.stream):
+                if isinstance(item, Exception) or item.is_corrupt:
+                    raise DamageFoundError
+                if not item.size:
+                    continue
+                found = found or (item.is_keyframe and item.pts == stamp)
+                if found:
+                    yield item
+                elif (item.pts if item.dts is None else item.dts or 0) > max(stamp, dts):
+                    break  # by the index of its container it lies further back
+            if found:
+                return
+        raise DamageFoundError
 
     def _lacks_pictures(self) -> bool:
         """Whether fewer pictures came than there were packets for, at the end or, in a stream without stamps, anywhere."""
