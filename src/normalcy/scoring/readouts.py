@@ -98,6 +98,18 @@ class Velocity(FrameReadout):
         self._histogram = VelocityHistogram(*self._zoning, seed=cfg.seed)
         self._normal: Velocities | None = None
 
+    @property
+    def zoning(self) -> tuple[int, int]:
+        """(bands, columns) of the zones in which it counts."""
+        return self._zoning
+
+    @property
+    def normal(self) -> Velocities:
+        """What was counted. Raises ModelError before fit()."""
+        if self._normal is None:
+            raise ModelError(f"readout {self.name} was not fitted on normal video")
+        return self._normal
+
     def observe(self, x: Windows) -> None:
         for field in x.velocity:
             self._histogram.add(field)
@@ -107,9 +119,7 @@ class Velocity(FrameReadout):
         self._histogram = VelocityHistogram(*self._zoning)
 
     def maps(self, w: Windows) -> Tensor:
-        if self._normal is None:
-            raise ModelError(f"readout {self.name} was not fitted on normal video")
-        maps = [self._normal.rarity(field, *self._zoning) for field in w.velocity]
+        maps = [self.normal.rarity(field, *self._zoning) for field in w.velocity]
         return torch.from_numpy(np.stack(maps)).unsqueeze(1).to(w.frames_NHWC.device)
 
     def lesson(self, w: Windows, unusual_Bhw: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:

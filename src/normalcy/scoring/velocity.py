@@ -131,6 +131,27 @@ class VelocityHistogram:
         return np.asarray(-np.log(p), dtype=np.float32)
 
 
+def moving_share(v: Velocities) -> NDArray[np.float64]:
+    """(Z,) share of the time in which a zone moves."""
+    return np.asarray(1.0 - np.exp(-v.table_ZK[:, -1].astype(np.float64)))
+
+
+def main_velocity(v: Velocities, bands: int, columns: int) -> NDArray[np.float64]:
+    """(bands, columns, 2) mean velocity of what moves the way most things move in a zone, in pixels per step.
+
+    bands, columns: as counted. A mean over all directions would be nothing where people come and go.
+    """
+    p = np.exp(-v.table_ZK[:, :-1].astype(np.float64)).reshape(-1, len(STEPS), DIRECTIONS)
+    way_Z = p.sum(axis=1).argmax(axis=1)
+    own_ZS = p[np.arange(len(p)), :, way_Z]
+    middle = np.sqrt(STEPS * np.append(STEPS[1:], STEPS[-1] * 1.5))
+    speed_Z = own_ZS @ middle / np.maximum(own_ZS.sum(axis=1), 1e-12)
+    angle_Z = way_Z / DIRECTIONS * 2 * np.pi
+    velocity = speed_Z[:, None] * np.stack([np.cos(angle_Z), np.sin(angle_Z)], axis=1)
+    usual = usual_speed(v.usual_3, bands).astype(np.float64)
+    return np.asarray(velocity.reshape(bands, columns, 2) * usual[:, None, None])
+
+
 def bins_of(velocity_hw2: NDArray[np.floating]) -> NDArray[np.int64]:
     """(..., 2) velocities in usual speeds -> index of their bin, 0..BINS-1."""
     u, v = velocity_hw2[..., 0], velocity_hw2[..., 1]
