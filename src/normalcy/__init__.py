@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from normalcy.api.benchmark import benchmark
     from normalcy.api.demo import demo
     from normalcy.api.detect import detect
+    from normalcy.api.explain import explain
+    from normalcy.api.learned import learned
+    from normalcy.api.marks import mark, retrain
+    from normalcy.api.report import report
     from normalcy.api.score import load, score
     from normalcy.api.stream import Stream, open_stream
+    from normalcy.api.teach import forget, teach
     from normalcy.api.train import train
     from normalcy.api.watch import watch
     from normalcy.evaluation.evaluate import evaluate
@@ -45,10 +50,17 @@ __all__ = [
     "detect",
     "errors",
     "evaluate",
+    "explain",
+    "forget",
+    "learned",
     "load",
+    "mark",
     "open_stream",
     "read_scores",
+    "report",
+    "retrain",
     "score",
+    "teach",
     "train",
     "watch",
 ]
@@ -57,8 +69,13 @@ _MODULES = {
     "api.benchmark": ("benchmark",),
     "api.demo": ("demo",),
     "api.detect": ("detect",),
+    "api.explain": ("explain",),
+    "api.learned": ("learned",),
+    "api.marks": ("mark", "retrain"),
+    "api.report": ("report",),
     "api.score": ("load", "score"),
     "api.stream": ("Stream", "open_stream"),
+    "api.teach": ("forget", "teach"),
     "api.train": ("train",),
     "api.watch": ("watch",),
     "evaluation.evaluate": ("evaluate",),

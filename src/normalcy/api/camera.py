@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from normalcy.api.camera_events import CameraEvents
 from normalcy.api.cameras import CameraSpec
 from normalcy.api.hub import Hub
+from normalcy.api.levels import TAUGHT
 from normalcy.api.regions import inside, painted, place
 from normalcy.clips.sampling import span, step_at
 from normalcy.errors import NormalcyError, OutputError
@@ -41,6 +42,8 @@ LOST_S = 5.0
 """A connection that is back sooner is no event."""
 BEHIND_S = 20.0
 """Seconds that packets are kept beyond a clip's own lead: scores come later than pictures."""
+TAUGHT_S = 5.0
+"""Seconds between two looks at whether the model was taught something."""
 UNIT = (1, 1)
 """Regions are 0 to 1, so that a change of the stream's size does not move them."""
 
@@ -58,6 +61,7 @@ class Camera:
         fast: bool,
         news: Flag,
         patience: Patience = Patience(),
+        taught: Callable[[], tuple[Model, Alarm] | None] = lambda: None,
     ) -> None:
         """What is watched.
 
@@ -70,8 +74,10 @@ class Camera:
             fast: read a file as fast as it goes.
             news: is set when there is something to step through.
             patience: time limits of the connection.
+            taught: asked now and then between two events; gives a new model and alarm once someone taught the model something.
         """
         self.spec, self._model, self._alarm, self._out, self._tell = spec, model, alarm, out, tell
+        self._taught, self._asked = taught, time.monotonic()
         self._tell_score: Callable[[str, FrameScore, float], None] | None = None
         self._target = target_of(spec.source)
         privacy = [m.points for m in spec.masks if m.kind == "privacy"]
@@ -83,7 +89,7 @@ class Camera:
         settings = HealthSettings(
             learn_s=h.learn_s, lasting_s=h.lasting_s, frozen_s=h.frozen_s, hold_s=h.hold_s, small_shift=h.small_shift
         )
-        self._health = Health(settings, _backgrounds(self._learned, model.hash))
+        self._health = Health(settings, _backgrounds(self._learned, _as_trained(model)))
         self._health_saved = 0
         self._info: VideoInfo | None = None
         self._scorer: Scorer | None = None
@@ -122,6 +128,7 @@ class Camera:
                     self._tell(words)
                 self._complaint = words
         self._late()
+        self._learn()
         return bool(items)
 
     def stop(self) -> None:
@@ -211,6 +218,24 @@ class Camera:
         if self._lost_since is not None and time.time() - self._lost_since[0] > LOST_S and "lost" not in self._say.troubles:
             self._say.trouble_begins("lost", self._lost_since[0], f"the camera is lost: {self._lost_since[1]}")
 
+    def _learn(self) -> None:
+        """Take what someone taught the model since, between two events."""
+        if time.monotonic() - self._asked < TAUGHT_S or self._say.anomaly or (self._detector and self._detector.busy):
+            return
+        self._asked = time.monotonic()
+        try:
+            new = self._taught()
+        except NormalcyError as e:  # the model goes on as it was
+            self._tell(f"{self.spec.name}: {e}")
+            return
+        if new is None:
+            return
+        self._flush()
+        self._model, self._alarm = new
+        self._say.rests_on(self._alarm)
+        self._detector = self._new_detector()
+        self._tell(f"{self.spec.name}: goes on with what it was taught ({len(self._model.lessons)} lessons)")
+
     def _picture(self, item: Shown) -> None:
         f = item.frame
         for change in self._health.push(f.image, f.time_s):
@@ -295,10 +320,15 @@ class Camera:
             return
         data = io.BytesIO()
         arrays: dict[str, Any] = {f"background{i}": b for i, b in enumerate(self._health.backgrounds)}
-        np.savez_compressed(data, model=np.array(self._model.hash), **arrays)
+        np.savez_compressed(data, model=np.array(_as_trained(self._model)), **arrays)
         with suppress(OSError, OutputError):  # learned again after the next start
             self._learned.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(self._learned, data.getvalue())
+
+
+def _as_trained(model: Model) -> str:
+    """Hash of a model without what it was taught since."""
+    return model.hash.partition(TAUGHT)[0]
 
 
 def _backgrounds(path: Path, model: str) -> list[NDArray[np.float32]]:

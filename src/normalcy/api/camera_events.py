@@ -49,6 +49,10 @@ class CameraEvents:
         """Whether one goes on."""
         return self._event is not None
 
+    def rests_on(self, alarm: Alarm) -> None:
+        """What the threshold is worth from now on."""
+        self._alarm = alarm
+
     def scored(self, index: int, wall: float) -> None:
         """A frame was scored that came then."""
         self._scored.append((index, wall))

@@ -29,6 +29,8 @@ from normalcy.training.run import AfterNetwork, TrainResult, fit
 from normalcy.types import Progress
 from normalcy.video.source import VideoRef
 
+TAUGHT = "+taught-"
+"""In the hash of a model with lessons, between that of the model and that of the lessons."""
 INNER = "objects"
 """Folder within the model folder of ``level: both`` that holds the object level, a whole model of its own."""
 
@@ -91,16 +93,21 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu", taught: b
     taught: False leaves lessons out.
     """
     model = _as_trained(folder, device)
-    lessons, stamp = load_lessons(Path(folder)) if taught else ([], "")
+    return with_taught(model, Path(folder)) if taught else model
+
+
+def with_taught(model: Model, folder: Path) -> Model:
+    """A model as it was trained, with the lessons that lie beside it; itself where there are none. Raises ModelError."""
+    lessons, stamp = load_lessons(folder)
     if not lessons:
         return model
-    model = model.with_lessons(lessons)
-    model.hash = f"{model.hash}+taught-{stamp}"
-    if model.threshold is not None:
-        for x in lessons:
-            more = {k: x.about[k] for k in ("peaks", "excess") if k in x.about}
-            model.threshold = model.threshold.with_normal(**more) if len(more) == 2 else model.threshold
-    return model
+    threshold = model.threshold
+    for x in lessons:
+        more = {k: x.about[k] for k in ("peaks", "excess") if k in x.about}
+        threshold = threshold.with_normal(**more) if threshold is not None and len(more) == 2 else threshold
+    taught = model.with_lessons(lessons)
+    taught.hash, taught.threshold = f"{model.hash}{TAUGHT}{stamp}", threshold
+    return taught
 
 
 def _as_trained(folder: str | Path, device: str | torch.device) -> Model:

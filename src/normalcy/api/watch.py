@@ -13,14 +13,16 @@ from pathlib import Path
 from normalcy.api.camera import Camera
 from normalcy.api.cameras import CameraSpec, load_cameras
 from normalcy.api.hub import Hub
-from normalcy.api.levels import load_model
+from normalcy.api.levels import load_model, with_taught
+from normalcy.api.marks import remember_model
 from normalcy.errors import OutputError, UsageError
 from normalcy.events.endpoint import Endpoint
 from normalcy.events.record import EventRecord
 from normalcy.events.state import CameraState, WatchState
 from normalcy.nn.device import pick_device
+from normalcy.scoring.lesson_files import stamp
 from normalcy.scoring.model import Model
-from normalcy.scoring.settings import alarm, with_settings
+from normalcy.scoring.settings import Alarm, alarm, with_settings
 from normalcy.types import FrameScore
 from normalcy.versions import usable_cores
 from normalcy.video.live import Patience
@@ -28,6 +30,9 @@ from normalcy.video.live import Patience
 REPORT_S = 1.0
 LOW_DELAY = "scoring.batch=1"
 """A window is scored as soon as it is there, unless a camera's settings say otherwise."""
+
+
+Load = Callable[[CameraSpec], tuple[Model, Path]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,25 +158,25 @@ def _workers(cameras: int, device: str) -> int:
     return workers
 
 
-def _loader(shared: str | Path | None, device: str) -> Callable[[CameraSpec], Model]:
-    """The model of a camera, loaded once for all that share it."""
+def _loader(shared: str | Path | None, device: str) -> Load:
+    """The model of a camera as it was trained, loaded once for all that share it, and its folder."""
     loaded: dict[Path, Model] = {}
     on = pick_device(device)
 
-    def load(spec: CameraSpec) -> Model:
+    def load(spec: CameraSpec) -> tuple[Model, Path]:
         folder = spec.model or (None if shared is None else Path(shared))
         if folder is None:
             raise UsageError(f"{spec.name}: no model: give --model, or model: in the configuration")
         if folder not in loaded:
-            loaded[folder] = load_model(folder, on)
-        return loaded[folder]
+            loaded[folder] = load_model(folder, on, taught=False)
+        return loaded[folder], folder
 
     return load
 
 
 def _camera(
     spec: CameraSpec,
-    load: Callable[[CameraSpec], Model],
+    load: Load,
     sets: Sequence[str],
     fast: bool,
     out: Path,
@@ -179,14 +184,29 @@ def _camera(
     news: threading.Event,
     patience: Patience,
 ) -> Camera:
-    trained = load(spec)
+    trained, folder = load(spec)
     budget = [] if spec.budget_per_day is None else [f"alarm.budget_per_hour={spec.budget_per_day / 24.0}"]
-    model = with_settings(trained, None, [LOW_DELAY, *sets, *spec.set, *budget])
-    rest = alarm(trained.cfg, model)
+
+    def ready() -> tuple[Model, Alarm]:
+        model = with_settings(with_taught(trained, folder), None, [LOW_DELAY, *sets, *spec.set, *budget])
+        return model, alarm(trained.cfg, model)
+
+    known = stamp(folder)
+
+    def taught() -> tuple[Model, Alarm] | None:
+        nonlocal known
+        now = stamp(folder)
+        if now == known:
+            return None
+        known = now
+        return ready()
+
+    model, rest = ready()
+    remember_model(out, spec.name, folder)
     tell(f"{spec.name}: {rest.note}")
     if rest.warning is not None:
         tell(f"{spec.name}: warning: {rest.warning}")
-    return Camera(spec, model, rest, out, tell, fast, news, patience)
+    return Camera(spec, model, rest, out, tell, fast, news, patience, taught)
 
 
 def _claim(out: Path, stack: ExitStack) -> None:

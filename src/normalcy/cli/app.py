@@ -19,8 +19,10 @@ from normalcy.cli.detect import detect
 from normalcy.cli.doctor import doctor
 from normalcy.cli.eval import evaluate
 from normalcy.cli.options import EPILOG
+from normalcy.cli.report import report
 from normalcy.cli.reproduce import reproduce
 from normalcy.cli.score import score
+from normalcy.cli.teach import lessons, retrain, teach
 from normalcy.cli.train import train
 from normalcy.cli.watch import events, watch
 from normalcy.cli.weights import weights
@@ -44,6 +46,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "watch": watch,
     "events": events,
     "weights": weights,
+    "report": report,
+    "teach": teach,
+    "lessons": lessons,
+    "retrain": retrain,
 }
 for _name, _command in COMMANDS.items():
     app.command(_name, epilog=EPILOG)(_command)

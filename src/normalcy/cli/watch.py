@@ -19,7 +19,7 @@ from normalcy.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from normalcy.events.record import EventRecord, Verdict
-    from normalcy.events.store import StoredEvent
+    from normalcy.events.store import Store, StoredEvent
 
 SOURCES = (
     "rtsp:// or http:// address (write a password as ${NAME}, in single quotes), webcam number, video file, growing folder."
@@ -104,7 +104,11 @@ def events(
     unmark: Annotated[list[str] | None, typer.Option(metavar="ID", help="No longer keep it.", show_default=False)] = None,
     verdict: Annotated[
         tuple[str, str] | None,
-        typer.Option(metavar="ID normal|anomaly|unsure", help="What you say of an event.", show_default=False),
+        typer.Option(
+            metavar="ID normal|anomaly|unsure",
+            help="What you say of an event; normal also teaches the camera's model.",
+            show_default=False,
+        ),
     ] = None,
     store: Annotated[
         str | None, typer.Option(metavar="URL", help="The database, where it is not in DIR.", show_default=False)
@@ -125,7 +129,7 @@ def events(
         if unmark:
             kept.say(unmark, marked=False)
         if verdict is not None:
-            kept.say([verdict[0]], verdict=_verdict(verdict[1]))
+            _mark(out, *verdict, kept)
         found = kept.events(camera, limit=last)
     finally:
         kept.close()
@@ -139,6 +143,20 @@ def _installed() -> Iterator[None]:
         yield
     except ModuleNotFoundError as e:
         raise UsageError(f"{e.name} is not installed: pip install 'normalcy[watch]'") from e
+
+
+def _mark(out: Path, event: str, word: str, kept: Store) -> None:
+    """Say what an event was; what its camera's model learned by it is told on stderr."""
+    from normalcy.api.marks import mark
+
+    m = mark(out, event, _verdict(word), store=kept)
+    if m.lesson is not None:
+        quiet = "the same event would raise no alarm" if m.lesson.quiet else "the same event would still raise an alarm"
+        exits.say(f"taught, lesson {m.lesson.id}: score {m.lesson.before:.2f} -> {m.lesson.after:.2f}; {quiet}")
+    if m.forgotten is not None:
+        exits.say(f"lesson {m.forgotten} was taken back")
+    if m.note:
+        exits.say(m.note)
 
 
 def _verdict(word: str) -> Verdict:

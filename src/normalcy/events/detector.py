@@ -41,6 +41,11 @@ class EventDetector:
         self._above = False  # the score has not fallen below the release since the event's last frame
         self._told: Event | None = None  # the event as the last change had it; None where it has not opened yet
 
+    @property
+    def busy(self) -> bool:
+        """Whether an event goes on, or one that may still go on or never open."""
+        return self._event is not None
+
     def push(self, s: FrameScore) -> list[Change]:
         """Take the next frame's score; returns what changed."""
         out: list[Change] = []

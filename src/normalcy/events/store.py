@@ -148,9 +148,16 @@ class Store:
             return [record_from(row.record) for row in session.scalars(query)]
 
     def say(
-        self, ids: Sequence[str], marked: bool | None = None, verdict: Verdict | None = None, note: str | None = None
+        self,
+        ids: Sequence[str],
+        marked: bool | None = None,
+        verdict: Verdict | None = None,
+        note: str | None = None,
+        clear: bool = False,
     ) -> list[StoredEvent]:
         """Write down what a person says of events; None leaves a thing as it is. Returns the events.
+
+        clear: no verdict any more.
 
         Raises DataError naming an id that is not there (then nothing is changed), OutputError.
         """
@@ -160,7 +167,7 @@ class Store:
                 if row is None:
                     raise DataError(f"{self.shown}: no event {id}")
                 row.marked = row.marked if marked is None else marked
-                row.verdict = row.verdict if verdict is None else verdict
+                row.verdict = None if clear else row.verdict if verdict is None else verdict
                 row.note = row.note if note is None else note
                 row.reviewed_time = time.time()
             return [_stored(row) for _, row in rows if row is not None]

@@ -20,9 +20,11 @@ from normalcy.files import write_bytes
 from normalcy.metrics.events import holds_anomaly
 from normalcy.metrics.table import ResultRow
 from normalcy.report.curves import Roc, SizeBin, Trace, roc_figure, size_figure, training_figure, truth_figure
+from normalcy.report.learned import Learned, learned_html
 from normalcy.report.pictures import close_up, data_uri, panels, thumbnail
 from normalcy.report.style import clock, to_svg
 from normalcy.report.summary import Span, caveats, length, summarise
+from normalcy.report.why import Why, why_html
 from normalcy.types import Event, VideoScores
 
 COLUMNS = ("micro_auc", "macro_auc_defined", "macro_auc_padded", "eer", "average_precision")
@@ -40,6 +42,8 @@ class EventPicture:
     """What a high value of the event's readout says, in words; its name is put behind them."""
     image: NDArray[np.uint8] | None = None
     """(H, W, 3) RGB at the source's size, so that event.region fits it."""
+    about: Why | None = None
+    """What fired, and normal moments beside it. Its pictures then stand in place of ``image``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,8 @@ class ReportData:
     sizes: Sequence[SizeBin] = ()
     losses: Sequence[Trace] = ()
     accuracies: Sequence[Trace] = ()
+    learned: Learned | None = None
+    """What the model knows of its camera."""
     details: Sequence[tuple[str, Sequence[tuple[str, str]]]] = ()
     """Collapsible sections in order: heading, then (key, value) lines. Settings, versions, protocol, timings."""
     notes: Sequence[str] = ()
@@ -126,6 +132,7 @@ def render_page(data: ReportData) -> str:
         if data.losses or data.accuracies
         else None,
         videos=[_video(v, data.threshold, scale, i, len(data.videos)) for i, v in enumerate(data.videos)],
+        learned=None if data.learned is None else learned_html(data.learned),
         has_truth=any(v.truth is not None for v in data.videos),
         caveats=[*caveats(data.results, data.threshold, any(v.truth is not None for v in data.videos)), *data.notes],
     )
@@ -158,6 +165,7 @@ class _EventView:
     picture: str | None
     close: str | None
     hit: bool | None
+    about: Markup | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +226,7 @@ def _strip(f: StripFrame, name: str, threshold: float | None, scale: float) -> _
 
 def _event(e: EventPicture, number: int, v: VideoReport, span: float) -> _EventView:
     x = e.event
-    close = None if e.image is None or x.region is None else close_up(e.image, x.region)
+    close = None if e.image is None or x.region is None or e.about is not None else close_up(e.image, x.region)
     hit = None if v.truth is None else bool(holds_anomaly(np.array([(x.start_frame, x.end_frame)]), v.truth)[0])
     return _EventView(
         number=number,
@@ -229,9 +237,10 @@ def _event(e: EventPicture, number: int, v: VideoReport, span: float) -> _EventV
         peak=f"{x.peak:.1f} at {clock(x.peak_s, span)}",
         why=f"{e.why} ({x.readout})",
         frames=f"{x.start_frame} to {x.end_frame}",
-        picture=None if e.image is None else data_uri(thumbnail(e.image, x.region)),
+        picture=None if e.image is None or e.about is not None else data_uri(thumbnail(e.image, x.region)),
         close=None if close is None else data_uri(close),
         hit=hit,
+        about=None if e.about is None else why_html(e.about),
     )
 
 

@@ -136,7 +136,10 @@ def fit(
     clock.lap("calibrate")
     arrays, scalars = model.state()
     facts = {
-        "trained_on": [{"name": v.info.name, "frames": len(v), "fps": v.info.fps} for v in videos],
+        "trained_on": [
+            {"name": v.info.name, "frames": len(v), "fps": v.info.fps, "source": str(r.path.resolve())}
+            for r, v in zip(refs, videos, strict=True)
+        ],
         "damage": {v.info.name: dict(v.damage) for v in videos if v.warnings},
         "held_out": [{"video": videos[p.video].info.name, "frames": [p.start, p.stop]} for p in held],
         "seconds": clock.laps,
