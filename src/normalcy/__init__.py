@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from normalcy.api.explain import explain
     from normalcy.api.learned import learned
     from normalcy.api.marks import mark, retrain
-    from normalcy.api.report import report
+    from normalcy.api.report import write_report
     from normalcy.api.score import load, score
     from normalcy.api.stream import Stream, open_stream
     from normalcy.api.teach import forget, teach
@@ -57,12 +57,12 @@ __all__ = [
     "mark",
     "open_stream",
     "read_scores",
-    "report",
     "retrain",
     "score",
     "teach",
     "train",
     "watch",
+    "write_report",
 ]
 
 _MODULES = {
@@ -72,7 +72,7 @@ _MODULES = {
     "api.explain": ("explain",),
     "api.learned": ("learned",),
     "api.marks": ("mark", "retrain"),
-    "api.report": ("report",),
+    "api.report": ("write_report",),
     "api.score": ("load", "score"),
     "api.stream": ("Stream", "open_stream"),
     "api.teach": ("forget", "teach"),

@@ -188,3 +188,24 @@ def test_decoder_stage_and_psnr(normal: Path, odd: Path, tmp_path: Path) -> None
     assert "decoder/train/against_interpolation" in r.figures
     scored = normalcy.score(odd, tmp_path / "m", tmp_path / "out", device="cpu")
     assert (scored.videos[0].folder / "scores.csv").read_text().startswith("frame,time_s,score,psnr,density\n")
+
+
+@pytest.mark.slow
+def test_training_anew_learns_from_the_clips_of_events_marked_normal(model_dir: Path, odd: Path, tmp_path: Path) -> None:
+    import json
+    import shutil
+    import time
+
+    from normalcy.events.record import EventRecord
+    from normalcy.events.store import Store
+
+    (tmp_path / "watch" / "media").mkdir(parents=True)
+    shutil.copy(odd, tmp_path / "watch" / "media" / "clip.mp4")
+    store, now = Store(tmp_path / "watch"), time.time()
+    store.send(EventRecord("a", "gate", 1, "end", "anomaly", "alert", now, now - 9, now - 5, 2.0, clip="media/clip.mp4"))
+    store.say(["a"], verdict="normal")
+    store.close()
+    normalcy.retrain(model_dir, tmp_path / "new", marks=[tmp_path / "watch"], device="cpu")
+    trained = json.loads((tmp_path / "new" / "config.json").read_text())["extra"]["trained_on"]
+    assert [v["name"] for v in trained] == ["00", "01", "clip"]
+    assert all(Path(v["source"]).exists() for v in trained)

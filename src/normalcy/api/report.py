@@ -1,4 +1,4 @@
-"""report(): a folder of results as one self-contained HTML file."""
+"""write_report(): a folder of results as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PICTURED = 60
 """Events that are shown with a picture, where no model is given."""
 
 
-def report(
+def write_report(
     scores: str | Path,
     *,
     model: str | Path | None = None,

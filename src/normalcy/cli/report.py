@@ -30,7 +30,7 @@ def report(
 ) -> None:
     """Write a folder of results as one HTML file that needs nothing else."""
     options = given(locals())
-    from normalcy.api.report import report as run
+    from normalcy.api.report import write_report as run
 
     with shown() as progress:
         path = run(**options, progress=progress)
