@@ -41,6 +41,7 @@ def walkers(tracks: int = 20, video: int = 0, seed: int = 0, steps: int = 12) ->
                 features.astype(np.float32),
                 motion,
                 dwell,
+                features[:, ::-1].astype(np.float32),
             )
         )
     return Sightings.joined(parts)

@@ -275,6 +275,11 @@ class ObjectsConfig(_Strict):
     weights: str | None = place(
         None, "onnx, both: a YOLOX-layout .onnx file by path, or yolox_nano (fetched once); null: yolox_nano where it is"
     )
+    encoder: str | None = place(
+        "auto",
+        "untrained: an image encoder that crops of objects are compared by: an .onnx file by path, or mobilenet_v2; auto: "
+        "mobilenet_v2 where it is and there is a detector; null: none",
+    )
     boxes: str | None = place(None, "file: folder of NAME.csv or NAME.npz per video, or one such file")
     min_score: Weight = network(0.15, "onnx, both: boxes that the model is less sure of are left out")
     nms: Weight = network(0.6, "onnx, both: of boxes that overlap by more (IoU) the surest stays")

@@ -53,6 +53,7 @@ DETECTORS: dict[str, DetectorPart] = {
 """``objects.detector``: see normalcy.detection.base.DetectorKind."""
 CUES: dict[str, Part] = {
     "appearance": Part("normalcy.objects.cues.appearance:Appearance", "how it looks"),
+    "crop_appearance": Part("normalcy.objects.cues.crop_appearance:CropAppearance", "how its crop looks to an image encoder"),
     "speed": Part("normalcy.objects.cues.speed:Speed", "how fast it is for its place"),
     "gait": Part("normalcy.objects.cues.gait:Gait", "whether it walks or glides"),
     "direction": Part("normalcy.objects.cues.direction:Direction", "which way it moves"),

@@ -13,6 +13,9 @@ from normalcy.detection.boxes import Boxes
 from normalcy.errors import DataError
 from normalcy.parts import DETECTORS, load_part
 
+AUTO = "auto"
+"""Of ``objects.encoder``: what this machine has (normalcy.detection.choice.concrete)."""
+
 
 class Detector(Protocol):
     """Frames of one video in, boxes out. It never sees a later frame, and may remember earlier ones.
@@ -86,8 +89,13 @@ def build_detector(cfg: ObjectsConfig, features: bool = False) -> Detector:
 
     features: boxes come with ``Boxes.features_ND``: what the detector's own feature map shows in each, from the same inference.
     ``onnx`` has them where its model has such a map (see normalcy.detection.feature_map), and ``both`` then has them for motion
-    boxes too; of others ``features_ND`` is None. ``boxes_of`` keeps them with the boxes. A model that is stored should name
-    its detector: see normalcy.detection.choice.concrete for ``auto``.
+    boxes too; of others ``features_ND`` is None. With ``objects.encoder`` they come with ``crops_ND`` too. ``boxes_of`` keeps
+    both with the boxes. A model that is stored should name its detector: see normalcy.detection.choice.concrete for ``auto``.
     """
     kind: DetectorKind = load_part(DETECTORS, cfg.detector)
-    return kind.build(cfg, features)
+    detector = kind.build(cfg, features)
+    if not features or cfg.encoder in (None, AUTO):
+        return detector
+    from normalcy.detection.encoder import CropEncoder, EncodingDetector
+
+    return EncodingDetector(detector, CropEncoder(cfg.encoder, cfg.threads))

@@ -31,6 +31,8 @@ class Boxes:
     """(N, K) class probabilities, None where the detector gives none; a row of zeros where it gives none for one box."""
     features_ND: NDArray[np.float16] | None = None
     """(N, D) float16 of unit length, what the detector's own feature map shows in the box; None and zeros as with probs_NK."""
+    crops_ND: NDArray[np.float16] | None = None
+    """(N, D) float16 of unit length, what an image encoder makes of the crop of the box; None without one."""
 
     def __post_init__(self) -> None:
         n = len(self.xyxy_N4)
@@ -43,6 +45,8 @@ class Boxes:
             parts.append(("probs_NK", self.probs_NK, (n, _width(self.probs_NK)), np.float32))
         if self.features_ND is not None:
             parts.append(("features_ND", self.features_ND, (n, _width(self.features_ND)), np.float16))
+        if self.crops_ND is not None:
+            parts.append(("crops_ND", self.crops_ND, (n, _width(self.crops_ND)), np.float16))
         for name, a, shape, kind in parts:
             if a.shape != shape or a.dtype != kind:
                 raise ValueError(f"Boxes.{name} must be {shape} {np.dtype(kind)}, got {a.shape} {a.dtype}")
@@ -73,8 +77,8 @@ class Boxes:
     def select(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Boxes:
         """The boxes at a mask or at indices, in that order."""
         probs = None if self.probs_NK is None else self.probs_NK[keep]
-        features = None if self.features_ND is None else self.features_ND[keep]
-        return Boxes(self.xyxy_N4[keep], self.score_N[keep], self.label_N[keep], probs, features)
+        features, crops = (None if rows is None else rows[keep] for rows in (self.features_ND, self.crops_ND))
+        return Boxes(self.xyxy_N4[keep], self.score_N[keep], self.label_N[keep], probs, features, crops)
 
     def scaled(self, sx: float, sy: float) -> Boxes:
         """The same boxes on a picture that is sx times as wide and sy times as high."""
@@ -139,6 +143,7 @@ def joined(first: Boxes, *others: Boxes) -> Boxes:
         np.concatenate([p.label_N for p in parts]),
         _rows([p.probs_NK for p in parts], parts, "class probabilities"),
         _rows([p.features_ND for p in parts], parts, "features"),
+        _rows([p.crops_ND for p in parts], parts, "features of crops"),
     )
 
 

@@ -96,8 +96,8 @@ def _load(path: Path) -> list[Boxes] | None:
     try:
         with path.open("rb") as f, np.load(f, allow_pickle=False) as z:
             count: NDArray[np.int64] = z["count"]
-            probs, features = (z[name] if name in z.files else None for name in ("probs", "features"))
-            whole = Boxes(z["xyxy"], z["score"], z["label"], probs, features)
+            more = (z[name] if name in z.files else None for name in ("probs", "features", "crops"))
+            whole = Boxes(z["xyxy"], z["score"], z["label"], *more)
         if count.ndim != 1 or count.sum() != len(whole):
             return None
     except Exception:  # a damaged archive raises whatever zipfile and numpy happen to meet: found anew
@@ -114,10 +114,8 @@ def _save(path: Path, found: list[Boxes]) -> None:
         "score": whole.score_N,
         "label": whole.label_N,
     }
-    if whole.probs_NK is not None:
-        arrays["probs"] = whole.probs_NK
-    if whole.features_ND is not None:
-        arrays["features"] = whole.features_ND
+    more = {"probs": whole.probs_NK, "features": whole.features_ND, "crops": whole.crops_ND}
+    arrays |= {name: rows for name, rows in more.items() if rows is not None}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path.parent)

@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Callable, Sequence
 
 from normalcy.config import ObjectsConfig
-from normalcy.detection.base import Detector, build_detector
-from normalcy.detection.weights import DETECTOR, locate, missing
+from normalcy.detection.base import AUTO, Detector, build_detector
+from normalcy.detection.weights import DETECTOR, ENCODER, locate, missing
 from normalcy.parts import DETECTORS
 from normalcy.video.source import VideoRef
 
@@ -46,11 +46,25 @@ def concrete(cfg: ObjectsConfig, videos: Sequence[VideoRef] = (), progress: Prog
         else:
             warnings.warn(f"{WITHOUT}; {lacking}", NoDetectorWarning, stacklevel=2)
             cfg = cfg.model_copy(update={"detector": "motion"})
+    if cfg.encoder == AUTO:
+        cfg = cfg.model_copy(update={"encoder": _encoder(cfg)})
     if DETECTORS[cfg.detector].weights and cfg.short_side is None and videos:
         from normalcy.detection.enlargement import choose_short_side
 
         cfg = cfg.model_copy(update={"short_side": choose_short_side(cfg, videos, progress)})
     return cfg
+
+
+def _encoder(cfg: ObjectsConfig) -> str | None:
+    """What ``auto`` means here. Without a detector's boxes crops show parts of things and groups, and no encoder helps."""
+    if cfg.method != "untrained" or not DETECTORS[cfg.detector].weights:
+        return None
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+    except ImportError:
+        return None
+    return ENCODER if locate(ENCODER) is not None else None
 
 
 def _lacking(cfg: ObjectsConfig) -> str | None:

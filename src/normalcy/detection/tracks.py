@@ -181,7 +181,7 @@ def filled(
 def _gathered(rows: Sequence[tuple[int, Floats, int, int]], boxes: Sequence[Boxes]) -> Boxes:
     """Boxes where a frame's tracks are, each like the sighting that is named by sample and row."""
     like = [boxes[n].select(np.array([row])) for _, _, n, row in rows]
-    moved = (replace(b, xyxy_N4=row[1][None], features_ND=None) for b, row in zip(like, rows, strict=True))
+    moved = (replace(b, xyxy_N4=row[1][None], features_ND=None, crops_ND=None) for b, row in zip(like, rows, strict=True))
     return joined(Boxes.none(), *moved)
 
 

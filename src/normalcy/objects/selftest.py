@@ -68,15 +68,22 @@ def _gliding(s: Sightings, pool: Sightings, rng: np.random.Generator) -> Sightin
 
 def _upside_down(s: Sightings, pool: Sightings, rng: np.random.Generator) -> Sightings:
     """The upper cells of the 2 x 2 that features are taken from below the lower ones."""
-    half = s.features_ND.shape[1] // 2
-    return s.but(features_ND=np.concatenate([s.features_ND[:, half:], s.features_ND[:, :half]], axis=1))
+    return _cells(s, (2, 3, 0, 1))
 
 
-def _blended(s: Sightings, pool: Sightings, rng: np.random.Generator) -> Sightings:
-    """Its upper half beside the lower half of something elsewhere, on its side."""
-    q = s.features_ND.shape[1] // 4
-    a, b, c, d = (s.features_ND[:, i * q : (i + 1) * q] for i in range(4))
-    return s.but(features_ND=np.concatenate([c, a, d, b], axis=1))
+def _on_its_side(s: Sightings, pool: Sightings, rng: np.random.Generator) -> Sightings:
+    """The cells turned by a quarter, as of one who lies."""
+    return _cells(s, (2, 0, 3, 1))
+
+
+def _cells(s: Sightings, order: Sequence[int]) -> Sightings:
+    """The same objects with the quarters of what they look like in another order."""
+
+    def turned(v: NDArray[np.float32]) -> NDArray[np.float32]:
+        quarters = np.split(v, 4, axis=1) if v.shape[1] % 4 == 0 else [v]
+        return np.concatenate([quarters[i] for i in order], axis=1) if len(quarters) == 4 else v
+
+    return s.but(features_ND=turned(s.features_ND), crops_ND=turned(s.crops_ND))
 
 
 CHANGES: dict[str, Change] = {
@@ -88,7 +95,7 @@ CHANGES: dict[str, Change] = {
     "going across": _across,
     "in another place": _moved,
     "upside down": _upside_down,
-    "lying on its side": _blended,
+    "lying on its side": _on_its_side,
 }
 """What is done to normal objects, in plain words."""
 
@@ -204,8 +211,8 @@ class SelfTest:
 def changes_of(s: Sightings, pool: Sightings, seed: int = 0) -> dict[str, Sightings]:
     """The same tracks under every change of CHANGES that makes sense of them."""
     rng = np.random.default_rng(seed)
-    looks = s.features_ND.shape[1] > 0
-    return {k: f(s, pool, rng) for k, f in CHANGES.items() if looks or f not in (_upside_down, _blended)}
+    looks = max(s.features_ND.shape[1], s.crops_ND.shape[1]) > 0
+    return {k: f(s, pool, rng) for k, f in CHANGES.items() if looks or f not in (_upside_down, _on_its_side)}
 
 
 def tracks_of(s: Sightings, most: int = TESTED, seed: int = 0) -> NDArray[np.bool_]:

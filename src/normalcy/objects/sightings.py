@@ -46,6 +46,8 @@ class Sightings:
     """See SPEED, HISTOGRAM, PART_SPEED and PART_SPREAD: frame heights per second."""
     dwell_N: Floats
     """How long its foot has stayed where it is."""
+    crops_ND: NDArray[np.float32]
+    """What an image encoder makes of its crop; D = 0 without one."""
 
     def __len__(self) -> int:
         return len(self.video_N)
@@ -53,8 +55,8 @@ class Sightings:
     @classmethod
     def none(cls) -> Self:
         """No object."""
-        i, f = np.zeros(0, np.int64), np.zeros(0)
-        return cls(i, i, f, i, np.zeros((0, 4)), f, i, np.zeros((0, 0), np.float32), np.zeros((0, MOTIONS)), f)
+        i, f, none = np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 0), np.float32)
+        return cls(i, i, f, i, np.zeros((0, 4)), f, i, none, np.zeros((0, MOTIONS)), f, none)
 
     def select(self, rows: Rows) -> Self:
         """The objects at a mask, at indices, or in a range."""

@@ -53,7 +53,10 @@ class Watcher:
         if self.lag == self._every:
             self._before = now
         ids = self._tracker.push(boxes)
-        features = boxes.features_ND
+        features, crops = (
+            np.zeros((n, 0), np.float32) if rows is None else rows.astype(np.float32)
+            for rows in (boxes.features_ND, boxes.crops_ND)
+        )
         return Sightings(
             np.full(n, self._video, np.int64),
             np.full(n, frame, np.int64),
@@ -62,9 +65,10 @@ class Watcher:
             box_N4,
             np.full(n, w / h),
             boxes.label_N,
-            np.zeros((n, 0), np.float32) if features is None else features.astype(np.float32),
+            features,
             motion_NK,
             self._dwell(time_s, ids, box_N4),
+            crops,
         )
 
     def _dwell(self, time_s: float, ids: NDArray[np.int64], box_N4: Floats) -> Floats:
