@@ -9,7 +9,7 @@ import numpy as np
 
 from normalcy.objects.cues.base import Cue, cue_of
 from normalcy.objects.locality import Locality
-from normalcy.objects.normal import Normal, frame_value, raw
+from normalcy.objects.normal import CUE_TAIL, Normal, frame_value, length, raw
 from normalcy.objects.selftest import Probe
 from normalcy.objects.sightings import Floats, Sightings
 from normalcy.objects.tail import Tail
@@ -50,20 +50,25 @@ def fit(folds: Sequence[Sightings], names: Sequence[str], sigma_s: float, empty:
     def locality(of: Sequence[int]) -> Locality:
         return Locality.of(Sightings.joined([folds[j] for j in of]), np.concatenate([value[j] for j in of]))
 
-    blank = np.ones(len(names)), Tail(0.0, 1.0)
+    blank = np.ones(len(names)), [Tail(0.0, 1.0)] * len(names), Tail(0.0, 1.0)
     without = [Normal(cues[k], usual, locality(_others(full, k)), *blank) for k in range(len(folds))]
     means = [
         track_means(m.locality.z(v, m.locality.nearest(f)), f.track_N, f.time_N, sigma_s)
         for m, v, f in zip(without, value, folds, strict=True)
     ]
     probe = Probe.of(without, folds, sigma_s, seed)
-    weight_C = probe.weights([cue_of(n) for n in names])
-    score = [m @ weight_C for m in means]
+    known_C = np.isfinite(np.concatenate(value)).any(axis=0)
+    weight_C = np.where(known_C, probe.weights([cue_of(n) for n in names]), 0.0)  # features where there is no network
+    every_NC = np.concatenate(means)
+    tail_C = [Tail.of(every_NC[:, c], CUE_TAIL) for c in range(len(names))]
+    for m in without:
+        m.weight_C, m.tail_C = weight_C, tail_C
+    score = [length(m.parts(x)) for m, x in zip(without, means, strict=True)]
     top = Tail.of(np.concatenate(score))
     frames = _frames(folds, [top.out(s) for s in score], top, empty)
-    whole = Normal(_cues(names, everything, usual), usual, locality(full), weight_C, top, *frames)
+    whole = Normal(_cues(names, everything, usual), usual, locality(full), weight_C, tail_C, top, *frames)
     for m in without:
-        m.weight_C, m.top = weight_C, top
+        m.top = top
         m.centre, m.scale, m.map_scale = frames
     return Fitted(whole, without, probe)
 

@@ -24,7 +24,7 @@ HIGH = 84.0
 """Percentile that is one standard deviation above the middle."""
 FLOOR = 0.5
 """Share of the spread over all places that a local spread has at least."""
-CUT = 3.0
+CUT = 6.0
 """Standard deviations that count at most: one wild reading is not to decide alone."""
 _BLOCK = 64
 

@@ -16,8 +16,13 @@ from normalcy.objects.tail import Tail
 from normalcy.objects.usual import UsualSpeed
 from normalcy.scoring.scene import with_prefix
 
-CROWD = 0.5
-"""Share of ln n that is taken off the highest of n objects: the largest of many is larger, less so where they move alike."""
+CROWD = 1.0
+"""Share of ln n that is taken off the highest of n objects: the tail is exponential, and the largest of n is so much larger."""
+CUE_TAIL = 0.8
+"""Quantile of normal objects at which the tail of a cue starts: what is below it says nothing against an object."""
+LONGEST = 4.0
+"""Mean excesses of a cue that count at most. Beyond them minutes of normal video say nothing of how rare a value is, and the
+one cue that is noisiest in this scene would decide alone."""
 
 
 class Reading(NamedTuple):
@@ -38,8 +43,10 @@ class Normal:
     locality: Locality
     weight_C: Floats
     """How much each cue counts: its share, times what the self-test found it to be worth."""
+    tail_C: Sequence[Tail]
+    """Of each cue's means along tracks: what is often high in normal video weighs less by itself."""
     top: Tail
-    """Of the objects' sums."""
+    """Of the objects' scores before they are put in mean excesses."""
     centre: float = 0.0
     """Middle of the frames' values."""
     scale: float = 1.0
@@ -56,12 +63,16 @@ class Normal:
         return Reading(self.locality.z(value_NC, self.locality.nearest(s)), nearest_NC)
 
     def parts(self, mean_NC: Floats) -> Floats:
-        """(N, C) what each cue adds to the score of an object. mean_NC: z, averaged along tracks."""
-        return np.asarray(mean_NC * self.weight_C)
+        """(N, C) how far out in the tail of normal objects each cue is, weighed. mean_NC: z, averaged along tracks."""
+        out_NC = np.stack([t.out(mean_NC[:, c]) for c, t in enumerate(self.tail_C)], axis=1)
+        return np.asarray(np.clip(out_NC, 0.0, LONGEST) * self.weight_C)
 
     def objects(self, parts_NC: Floats) -> Floats:
-        """(N,) score of each object, in mean excesses over the start of normal video's tail; below 0 is ordinary."""
-        return np.asarray(self.top.out(parts_NC.sum(axis=-1)))
+        """(N,) score of each object, in mean excesses over the start of normal video's tail; below 0 is ordinary.
+
+        The root of the sum of squares of its parts: near the loudest cue, and a little more where several agree.
+        """
+        return np.asarray(self.top.out(length(parts_NC)))
 
     def frame(self, object_N: Floats) -> float:
         """Value of a frame with these objects, in standard deviations of normal frames."""
@@ -74,6 +85,7 @@ class Normal:
             arrays |= {f"{c.name}.{k}": v for k, v in c.state().items()}
         arrays |= {"usual": self.usual.state(), "top": self.top.state()}
         arrays["weight"] = self.weight_C.astype(np.float32)
+        arrays["tail"] = np.stack([t.state() for t in self.tail_C])
         return arrays, {"cues": self.names, "centre": self.centre, "scale": self.scale, "map_scale": self.map_scale}
 
     @classmethod
@@ -87,11 +99,17 @@ class Normal:
             UsualSpeed.load(arrays["usual"]),
             Locality.load(with_prefix("locality.", arrays)),
             arrays["weight"].astype(np.float64),
+            [Tail.load(t) for t in arrays["tail"]],
             Tail.load(arrays["top"]),
             float(scalars["centre"]),
             float(scalars["scale"]),
             float(scalars["map_scale"]),
         )
+
+
+def length(parts_NC: Floats) -> Floats:
+    """(N,) root of the sum of squares of the cues' parts."""
+    return np.asarray(np.sqrt(np.square(parts_NC).sum(axis=-1)))
 
 
 def raw(cues: Sequence[Cue], usual: UsualSpeed, s: Sightings) -> tuple[Floats, NDArray[np.int64]]:

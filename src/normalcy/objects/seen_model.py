@@ -31,7 +31,7 @@ from normalcy.scoring.threshold import Threshold
 from normalcy.types import Similar, VideoInfo
 from normalcy.video.source import VideoRef
 
-FORMAT = 1
+FORMAT = 2
 """Of the arrays and scalars; raised whenever older ones can no longer be read."""
 
 
@@ -60,9 +60,10 @@ class SeenModel(Model):
             return f"The highest objects of a frame by each cue ({', '.join(self.names)}) {PER_VIDEO}; the mean of the cues"
         weights = ", ".join(f"{w:.2f} {n}" for n, w in zip(self.names, self.normal.weight_C, strict=True))
         return (
-            f"Each object that the detector '{self.cfg.objects.detector}' finds: the sum of its cues ({weights}), in standard "
-            "deviations above normal objects of its place (cross-validated, 0 to 3), averaged along its track; the highest "
-            "object of the frame, less for being one of many, in standard deviations of normal frames, through asinh"
+            f"Each object that the detector '{self.cfg.objects.detector}' finds: each cue in standard deviations above normal "
+            "objects of its place (cross-validated, 0 to 6), averaged along its track, in mean excesses over the start of the "
+            f"tail of normal objects; the root of the sum of squares over the cues ({weights}); the highest object of the "
+            "frame, less for being one of many, in standard deviations of normal frames, through asinh"
         )
 
     @property

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from normalcy.objects.sightings import Floats
 
 FROM = 0.95
-"""Quantile of normal video at which the tail starts."""
+"""Quantile of normal video at which the tail starts, if nothing else is said."""
 LEAST = 1e-3
 
 
@@ -24,9 +24,9 @@ class Tail:
     """Mean excess over the start."""
 
     @classmethod
-    def of(cls, normal_N: Floats) -> Self:
-        """From N >= 1 values."""
-        start = float(np.quantile(normal_N, FROM))
+    def of(cls, normal_N: Floats, start_at: float = FROM) -> Self:
+        """From N >= 1 values. start_at: the quantile at which the tail starts."""
+        start = float(np.quantile(normal_N, start_at))
         above = normal_N[normal_N > start]
         return cls(start, max(float((above - start).mean()) if len(above) else 0.0, LEAST))
 

@@ -8,7 +8,7 @@ import pytest
 from normalcy.objects.cues.base import Facts, cue_of
 from normalcy.objects.fit import fit
 from normalcy.objects.locality import CUT, Locality
-from normalcy.objects.normal import Normal
+from normalcy.objects.normal import LONGEST, Normal
 from normalcy.objects.reasons import reason
 from normalcy.objects.selftest import CHANGES, SelfTest, auc, changes_of
 from normalcy.objects.sightings import Sightings
@@ -74,6 +74,21 @@ def test_weights_are_what_the_self_test_finds_each_cue_worth() -> None:
     for i, cue in enumerate(map(cue_of, NAMES)):
         worth = max((power[k][i] for k in cue.tested_by), default=1.0)
         assert fitted.whole.weight_C[i] == pytest.approx(cue.share * max(0.0, 2 * worth - 1)), cue.name
+
+
+def test_a_part_is_its_excess_over_the_tail_of_normal_weighed_and_bounded(normal: Normal) -> None:
+    mean_NC = np.stack([np.full(len(NAMES), z) for z in (0.0, 1.5, 1e6)])
+    part_NC = normal.parts(mean_NC)
+    for c, (tail, weight) in enumerate(zip(normal.tail_C, normal.weight_C, strict=True)):
+        wanted = weight * min(max((1.5 - tail.start) / tail.scale, 0.0), LONGEST)
+        typical = weight * max(-tail.start / tail.scale, 0.0)
+        assert part_NC[:, c] == pytest.approx([typical, wanted, weight * LONGEST])
+    np.testing.assert_allclose(normal.objects(part_NC), normal.top.out(np.sqrt((part_NC**2).sum(axis=1))))
+
+
+def test_many_objects_lower_the_frame_by_their_logarithm(normal: Normal) -> None:
+    one, ten = normal.frame(np.array([3.0])), normal.frame(np.full(10, 3.0))
+    assert (one - ten) * normal.scale == pytest.approx(np.log(10))
 
 
 def test_without_features_appearance_has_no_weight() -> None:

@@ -16,7 +16,6 @@ class CropAppearance(Novelty):
     name = "crop_appearance"
     words = "looks like nothing seen here"
     share = 1.0
-    tested_by = ("upside down", "lying on its side")
 
     def vectors(self, s: Sightings, usual: UsualSpeed) -> NDArray[np.float32]:
         """Unit length."""

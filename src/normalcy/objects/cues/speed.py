@@ -18,7 +18,6 @@ class Speed(Cue):
     name = "speed"
     words = "fast for its place"
     share = 1.0
-    tested_by = ("twice as fast",)
 
     def phrase(self, facts: Facts) -> str:
         return f"{facts.times:.1f} times as fast as usual here"
