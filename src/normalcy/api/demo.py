@@ -6,17 +6,21 @@ import json
 import time
 import webbrowser
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from normalcy.api.benchmark import run_benchmark
 from normalcy.api.demo_page import demo_report
+from normalcy.api.explain import Explainer
+from normalcy.api.learned import learned
+from normalcy.api.report import illustrated
 from normalcy.api.score import load
 from normalcy.api.train import train
 from normalcy.data import catalogue
 from normalcy.errors import OutputError, UsageError
-from normalcy.files import write_bytes
+from normalcy.events.record import EventRecord
+from normalcy.files import remove, write_bytes
 from normalcy.metrics.table import ResultRow
 from normalcy.report.page import write_page
 from normalcy.types import Progress
@@ -46,6 +50,8 @@ class DemoResult:
     seconds: Mapping[str, float]
     """Wall time of each stage."""
     events: int
+    watched: Path | None = None
+    """The folder of a watch of the test clips, for ``normalcy serve``; None without the extra "watch"."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -55,6 +61,7 @@ class DemoResult:
             "rows": [asdict(r) for r in self.rows],
             "seconds": dict(self.seconds),
             "events": self.events,
+            "watched": None if self.watched is None else str(self.watched),
         }
 
 
@@ -92,15 +99,39 @@ def demo(
     data, model = catalogue.load("folder", out / "data", require=("train", "test", "masks")), load(out / "model")
     result = run_benchmark(data, model, out / "scores", force=True, seed=seed, progress=progress)
     clock.lap("score and evaluate")
-    write_page(out / REPORT, demo_report(result, model, data, paths.scene, out / "model", clock.laps))
+    page = demo_report(result, model, data, paths.scene, out / "model", clock.laps)
+    page = illustrated(page, [v.folder for v in result.scored], Explainer(out / "model"), progress)
+    write_page(out / REPORT, replace(page, learned=learned(out / "model")))
     clock.lap("report")
+    watched = _watch([str(p) for p in paths.test_videos], out, progress)
+    clock.lap("watch")
     rows = result.evaluation.rows
-    made = DemoResult(out, out / REPORT, rows, dict(clock.laps), sum(len(v.events) for v in result.scored))
+    made = DemoResult(out, out / REPORT, rows, dict(clock.laps), sum(len(v.events) for v in result.scored), watched)
     content = {**made.to_dict(), "training": dict(trained.figures), "evaluation": result.evaluation.to_dict()}
     write_bytes(out / RESULTS, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
     if open_browser:
         webbrowser.open((out / REPORT).resolve().as_uri())
     return made
+
+
+def _watch(sources: Sequence[str], out: Path, progress: Progress | None) -> Path | None:
+    """Watch the test clips as cameras, so that there are events with clips to look through and to mark."""
+    try:
+        from normalcy.api.watch import watch
+    except ModuleNotFoundError:  # the extra "watch" is not installed
+        return None
+    folder = out / "watch"
+    remove(folder)
+    seen = 0
+
+    def show(record: EventRecord) -> None:
+        nonlocal seen
+        seen += record.type == "new"
+        if progress is not None:
+            progress("watch the clips as cameras", seen, None, {})
+
+    watch(sources, folder, model=out / "model", fast=True, show=show)
+    return folder
 
 
 def _claim(out: Path, seed: int) -> None:

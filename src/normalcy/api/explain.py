@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ from normalcy.detection.classes import class_name
 from normalcy.errors import DataError, NormalcyError, OutputError
 from normalcy.events.record import SURE, EventRecord, normal_minutes
 from normalcy.files import write_json
+from normalcy.nn.bundle import CONFIG
 from normalcy.nn.device import pick_device
 from normalcy.objects.album import most_like
 from normalcy.objects.both_levels import FRAME, OBJECTS, PREFIX, BothModel
@@ -31,6 +33,7 @@ from normalcy.results.layout import OBJECTS as OBJECTS_FILE
 from normalcy.results.objects_csv import read_objects
 from normalcy.results.scores_csv import read_scores
 from normalcy.scoring.exemplars import Exemplar, Exemplars
+from normalcy.scoring.lesson_files import stamp
 from normalcy.scoring.model import Model
 from normalcy.scoring.scene import SAME, signature
 from normalcy.scoring.scorer import score_all
@@ -189,25 +192,42 @@ def explain(
 def explain_event(out: str | Path, record: EventRecord, model_dir: str | Path, device: str = "auto") -> Why:
     """Why a watched camera raised an event. What was found is kept beside its clip, as long as the model stays the same.
 
-    out: the folder of the watch. record: the event. Without its clip only what the record says is told.
-    Raises ModelError, VideoError.
+    The first time the clip is scored, which takes some seconds. out: the folder of the watch. Without its clip only what the
+    record says is told. Raises ModelError, VideoError.
     """
-    out = Path(out)
-    clip = None if record.clip is None else out / record.clip
-    kept = None if clip is None else clip.with_suffix(".why.json")
-    explainer = Explainer(model_dir, device)
+    kept = kept_why(out, record, model_dir)
     if kept is not None:
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            values = json.loads(kept.read_text(encoding="utf-8"))
-            if values["model"] == explainer.model.hash:
-                return Why.from_dict(values["why"])
-    if clip is None or kept is None or not clip.is_file():
+        return kept
+    explainer = Explainer(model_dir, device)
+    clip = None if record.clip is None else Path(out) / record.clip
+    if clip is None or not clip.is_file():
         readouts = {} if record.readout is None else {record.readout: float(np.sinh(record.peak or 0.0))}
         return explainer.peak(Peak(record.peak or 0.0, readouts, 0.0, record.region))
     why = explainer.video(clip)
     with suppress(OutputError):  # found again the next time
-        write_json(kept, {"model": explainer.model.hash, "why": why.to_dict()})
+        write_json(_beside(clip), {"model": _key(Path(model_dir)), "why": why.to_dict()})
     return why
+
+
+def kept_why(out: str | Path, record: EventRecord, model_dir: str | Path) -> Why | None:
+    """What explain_event() found before and would find again; None where it has to look. Takes no time."""
+    if record.clip is None:
+        return None
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        values = json.loads(_beside(Path(out) / record.clip).read_text(encoding="utf-8"))
+        if values["model"] == _key(Path(model_dir)):
+            return Why.from_dict(values["why"])
+    return None
+
+
+def _beside(clip: Path) -> Path:
+    return clip.with_suffix(".why.json")
+
+
+def _key(model_dir: Path) -> str:
+    """Changes whenever the model or what it was taught does."""
+    head = (model_dir / CONFIG).read_bytes()
+    return hashlib.sha256(head + repr(stamp(model_dir)).encode()).hexdigest()
 
 
 def peak_of_scored(folder: Path, number: int) -> Peak:

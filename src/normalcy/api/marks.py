@@ -88,11 +88,21 @@ def mark(
     finally:
         if store is None:
             own.close()
+    return learn_from(out, said, model=model, by=by, device=device)
+
+
+def learn_from(
+    out: str | Path, said: StoredEvent, *, model: str | Path | None = None, by: str = "", device: str = "auto"
+) -> Marked:
+    """What follows for the camera's model from what was said of an event. See mark(), which says it first.
+
+    Raises OutputError where the model folder cannot be written.
+    """
+    event, verdict = said.record.id, said.verdict
     folder = model_of(out, said.record.camera) if model is None else Path(model)
     if folder is None or not folder.is_dir():
-        return Marked(
-            said, note="the model of this camera is not known here, so nothing was taught" if verdict == "normal" else ""
-        )
+        unknown = "the model of this camera is not known here, so nothing was taught"
+        return Marked(said, note=unknown if verdict == "normal" else "")
     earlier = lesson_of_event(folder, event)
     if verdict != "normal":
         if earlier is not None:
@@ -102,11 +112,11 @@ def mark(
         return Marked(said, note="it was taught already")
     if said.record.kind != "anomaly":
         return Marked(said, note="only anomalies teach")
-    clip = None if said.record.clip is None else out / said.record.clip
+    clip = None if said.record.clip is None else Path(out) / said.record.clip
     if clip is None or not clip.is_file():
         return Marked(said, note="the event has no clip, so nothing was taught")
     try:
-        lesson = teach(folder, clip, event=event, camera=said.record.camera, by=by, note=note or "", device=device)
+        lesson = teach(folder, clip, event=event, camera=said.record.camera, by=by, note=said.note, device=device)
     except OutputError:
         raise
     except NormalcyError as e:  # what was said stays said
