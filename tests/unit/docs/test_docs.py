@@ -88,7 +88,7 @@ def test_commands_exist(page: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "error", "reason"),
     [
-        ("normalcy teach videos", AssertionError, "no command 'teach'"),
+        ("normalcy drill videos", AssertionError, "no command 'drill'"),
         ("normalcy score a.mp4 --model m --out o --heatmap", AssertionError, "no option --heatmap"),
         ("normalcy score a.mp4 --out o", typer.BadParameter, "model"),
         ("normalcy train a.mp4 --out m --set train.setps=3", ConfigError, "train.setps"),
