@@ -37,7 +37,7 @@ def demo(
     if result.watched is None or not has_page():
         return
     if serve if serve is not None else on_terminal():
-        _serve(result.watched, wanted)
+        importlib.import_module("normalcy.cli.serve").serve(out=result.watched)
     else:
         exits.say(f"look through its events and mark them: normalcy serve --out {result.watched}")
 
@@ -49,7 +49,7 @@ def on_terminal() -> bool:
 
 def has_page() -> bool:
     """Whether what the page needs is installed."""
-    return all(importlib.util.find_spec(name) is not None for name in ("normalcy.web", "fastapi", "uvicorn"))
+    return all(importlib.util.find_spec(name) is not None for name in ("normalcy.cli.serve", "fastapi", "uvicorn"))
 
 
 def has_display() -> bool:
