@@ -205,7 +205,7 @@ def explain_event(out: str | Path, record: EventRecord, model_dir: str | Path, d
         return explainer.peak(Peak(record.peak or 0.0, readouts, 0.0, record.region))
     why = explainer.video(clip)
     with suppress(OutputError):  # found again the next time
-        write_json(_beside(clip), {"model": _key(Path(model_dir)), "why": why.to_dict()})
+        write_json(_beside(clip), {"model": key_of(Path(model_dir)), "why": why.to_dict()})
     return why
 
 
@@ -215,7 +215,7 @@ def kept_why(out: str | Path, record: EventRecord, model_dir: str | Path) -> Why
         return None
     with suppress(OSError, ValueError, KeyError, TypeError):
         values = json.loads(_beside(Path(out) / record.clip).read_text(encoding="utf-8"))
-        if values["model"] == _key(Path(model_dir)):
+        if values["model"] == key_of(Path(model_dir)):
             return Why.from_dict(values["why"])
     return None
 
@@ -224,8 +224,8 @@ def _beside(clip: Path) -> Path:
     return clip.with_suffix(".why.json")
 
 
-def _key(model_dir: Path) -> str:
-    """Changes whenever the model or what it was taught does."""
+def key_of(model_dir: Path) -> str:
+    """Changes whenever the model or what it was taught does. Raises OSError where there is no model."""
     head = (model_dir / CONFIG).read_bytes()
     return hashlib.sha256(head + repr(stamp(model_dir)).encode()).hexdigest()
 

@@ -70,9 +70,9 @@ class Learned:
         return asdict(self)
 
 
-def learned_html(learned: Learned) -> Markup:
-    """The piece; its look is in ``templates/learned.css``."""
-    return Markup(_environment().get_template("learned.html").render(learned=learned))
+def learned_html(learned: Learned, lessons: bool = True) -> Markup:
+    """The piece; its look is in ``templates/learned.css``. lessons: with the table of what it was taught."""
+    return Markup(_environment().get_template("learned.html").render(learned=learned, lessons=lessons))
 
 
 def heat_picture(background: Image | None, moves_hw: NDArray[np.floating]) -> Image:

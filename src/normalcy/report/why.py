@@ -10,6 +10,13 @@ from typing import Any, Self
 import jinja2
 from markupsafe import Markup
 
+COLOURS = """.why, .learned {
+  --c-ink: var(--ink); --c-muted: var(--soft); --c-grid: var(--line); --c-paper: var(--paper); --c-page: var(--page);
+  --c-score: var(--blue); --c-alarm: var(--red); --c-truth: var(--green);
+}
+"""
+"""From the colours of the served page to those of the report."""
+
 
 @dataclass(frozen=True, slots=True)
 class WhyPicture:
@@ -72,6 +79,14 @@ class Why:
 def why_html(why: Why) -> Markup:
     """The piece; its look is in ``templates/why.css``."""
     return Markup(_environment().get_template("why.html").render(why=why))
+
+
+def pieces_css() -> str:
+    """The look of all pieces, for the served page, in its colours."""
+    loader = _environment().loader
+    assert loader is not None  # _environment() gives one
+    names = ("why.css", "learned.css")
+    return COLOURS + "".join(loader.get_source(_environment(), n)[0] for n in names)
 
 
 @cache

@@ -6,15 +6,18 @@ import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fakes import write_video
 from normalcy.api.marks import figures, mark, marked_clips, model_of, remember_model, retrain
 from normalcy.errors import DataError, UsageError
 from normalcy.events.record import EventRecord
+from normalcy.events.sinks.jsonl import read_events
 from normalcy.events.store import Store
 from normalcy.scoring.lesson_files import lesson_ids
-from teach_made import odd, save_model
+from normalcy.types import FrameScore
+from teach_made import FPS, odd, save_model, scene
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +85,31 @@ def test_training_anew_says_what_it_lacks(watched: Path, folder: Path, tmp_path:
         retrain(folder, folder)
     with pytest.raises(DataError, match="none is named"):
         retrain(folder, tmp_path / "new")
+
+
+def test_a_running_watch_takes_up_what_was_taught(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same event comes twice; between the two someone teaches it."""
+    from normalcy.api import camera
+    from normalcy.api.teach import teach
+    from normalcy.api.watch import watch
+
+    monkeypatch.setattr(camera, "TAUGHT_S", 0.0)
+    once = odd()
+    video = write_video(tmp_path / "gate.mp4", np.concatenate([once, scene(90, 3), once, scene(40, 4)]), FPS)
+    clip = write_video(tmp_path / "clip.mp4", once, FPS)
+
+    def events(out: Path, taught: bool) -> list[float]:
+        said: list[str] = []
+
+        def scored(name: str, s: FrameScore, wall: float) -> None:
+            if taught and s.frame == 80:
+                teach(folder, clip, device="cpu")
+
+        watch([str(video)], out, model=folder, fast=True, device="cpu", scored=scored, tell=said.append)
+        assert any("taught" in line for line in said) == taught
+        return [e.start_time for e in read_events(out / "events.jsonl") if e.type == "new" and e.kind == "anomaly"]
+
+    assert len(events(tmp_path / "untaught", taught=False)) == 2
+    assert len(events(tmp_path / "taught", taught=True)) == 1
+    (card,) = (tmp_path / "taught" / "cameras").glob("*.json")
+    assert model_of(tmp_path / "taught", card.stem) == folder.resolve()
