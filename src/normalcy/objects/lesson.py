@@ -96,8 +96,14 @@ class TaughtNormal(Normal):
 
 def taught(normal: Normal, lessons: Sequence[Lesson], first_row: int) -> Normal:
     """A normal with those lessons that hold sightings which it can read; itself where none does."""
-    parts = [own for x in lessons if len((own := x.of(NAME)).get("video_N", ())) and own["z"].shape[1] == len(normal.cues)]
+    parts = [own for x in lessons if _readable(own := x.of(NAME), len(normal.cues))]
     return TaughtNormal.of(normal, parts, first_row) if parts else normal
+
+
+def _readable(own: Mapping[str, NDArray[Any]], cues: int) -> bool:
+    """Whether these are sightings as this version keeps them, read by so many cues."""
+    known = all(f.name in own for f in fields(Sightings)) and "z" in own
+    return known and len(own["z"]) > 0 and own["z"].shape[1] == cues
 
 
 def _apart(a_ND: Floats, b_MD: Floats) -> Floats:
