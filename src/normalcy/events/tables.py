@@ -7,6 +7,14 @@ from typing import Any
 from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+ORDERS = {
+    "by_time": ("start_time", "id"),
+    "by_camera": ("camera", "start_time", "id"),
+    "by_state": ("state", "start_time", "id"),
+    "by_reason": ("reason", "start_time", "id"),
+}
+"""Index -> its columns. Each gives a list of events in its order, from any place on, without sorting."""
+
 
 class Base(DeclarativeBase):
     """All tables."""
@@ -42,8 +50,29 @@ class EventRow(Base):
     """normal, anomaly or unsure, by a person."""
     note: Mapped[str] = mapped_column(Text, default="")
     reviewed_time: Mapped[float | None] = mapped_column(Float)
+    state: Mapped[str] = mapped_column(String(16), default="new")
+    """new, reviewed, or the verdict."""
+    version: Mapped[int] = mapped_column(Integer, default=0)
+    """Grows with everything that a person says of it, so that two people do not overwrite each other unawares."""
+    reason: Mapped[str] = mapped_column(String(64), default="")
+    """Name of the readout that fired; of what is no anomaly, its kind."""
+    peak: Mapped[float | None] = mapped_column(Float)
+    """Highest frame score."""
+    strength: Mapped[float | None] = mapped_column(Float)
+    """normalcy.events.strength, 0 to 1."""
 
-    __table_args__ = (Index("events_by_camera", "camera", "start_time"), Index("events_by_time", "start_time"))
+    __table_args__ = tuple(Index(f"events_{n}", *columns) for n, columns in ORDERS.items())
+
+
+class ZoneRow(Base):
+    """A zone that an event stands in."""
+
+    __tablename__ = "event_zones"
+    zone: Mapped[str] = mapped_column(String(64), primary_key=True)
+    start_time: Mapped[float] = mapped_column(Float, primary_key=True)
+    event: Mapped[str] = mapped_column(ForeignKey("events.id", ondelete="CASCADE"), primary_key=True)
+
+    __table_args__ = (Index("zones_of_event", "event"),)
 
 
 class HealthRow(Base):
@@ -56,6 +85,8 @@ class HealthRow(Base):
     state: Mapped[str] = mapped_column(String(32))
     fps: Mapped[float] = mapped_column(Float)
     score: Mapped[float | None] = mapped_column(Float)
+    peak: Mapped[float | None] = mapped_column(Float)
+    """Highest score since the note before."""
     frames: Mapped[int] = mapped_column(Integer)
     skipped: Mapped[int] = mapped_column(Integer)
     reconnects: Mapped[int] = mapped_column(Integer)
