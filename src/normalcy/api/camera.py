@@ -20,7 +20,7 @@ from normalcy.api.camera_events import CameraEvents
 from normalcy.api.cameras import CameraSpec
 from normalcy.api.hub import Hub
 from normalcy.api.levels import TAUGHT
-from normalcy.api.regions import inside, painted, place
+from normalcy.api.regions import inside, jpeg, painted, place
 from normalcy.clips.sampling import span, step_at
 from normalcy.errors import NormalcyError, OutputError
 from normalcy.events.detector import EventDetector
@@ -35,6 +35,7 @@ from normalcy.video.health import Health, HealthSettings
 from normalcy.video.live import Ended, Feed, Lost, Opened, Patience, Shown
 from normalcy.video.reader import working_size
 from normalcy.video.ring import Ring
+from normalcy.video.still import Still
 
 GAP_S = 1.0
 """No clip and no smoothing reaches over a longer gap between two pictures."""
@@ -82,8 +83,10 @@ class Camera:
         self._target = target_of(spec.source)
         privacy = [m.points for m in spec.masks if m.kind == "privacy"]
         before = 0.0 if spec.clip is None else spec.clip.before_s
+        self._privacy = privacy
         self._ring = Ring(before + BEHIND_S, paint=(lambda image: painted(image, privacy)) if privacy else None)
-        self._feed = Feed(self._target, spec.name, self._size, self._ring, patience, fast, news)
+        self._still = Still()
+        self._feed = Feed(self._target, spec.name, self._size, self._ring, patience, fast, news, self._still)
         self._learned = out / "cameras" / f"{spec.name}.npz"
         h = spec.health
         settings = HealthSettings(
@@ -105,6 +108,9 @@ class Camera:
         self._rate = 0.0
         self._rated = (time.monotonic(), 0)
         self._complaint = ""
+        self._budget: float | None = None  # to be taken at the next step
+        self._budget_set: float | None = None
+        self.configured_per_hour = model.cfg.alarm.budget_per_hour
         self.enabled = True
         self.ended = False
         self.failed: str | None = None
@@ -117,6 +123,7 @@ class Camera:
 
     def step(self) -> bool:
         """Work through what came; returns whether anything did."""
+        self._move()
         items = self._feed.take(32)
         for item in items:
             try:
@@ -131,6 +138,27 @@ class Camera:
         self._learn()
         return bool(items)
 
+    def still(self) -> bytes | None:
+        """A JPEG of the newest picture, painted like all that leaves here; None where there is no new one. It says that someone
+        looks."""
+        self._still.ask()
+        image = self._still.newest()
+        return None if image is None else jpeg(painted(image, self._privacy) if self._privacy else image, None)
+
+    def rebudget(self, per_hour: float) -> None:
+        """Set the false alarms that it may raise, from the next step on. From any thread."""
+        self._budget = self._budget_set = per_hour
+
+    def _move(self) -> None:
+        if self._budget is None or self._alarm.threshold is None:
+            return
+        threshold, self._budget = self._alarm.threshold.for_budget(self._budget), None
+        self._alarm = replace(self._alarm, threshold=threshold, note=threshold.sentence())
+        self._say.rests_on(self._alarm)
+        if self._detector is not None:
+            self._detector.move(threshold.value)
+        self._tell(f"{self.spec.name}: {self._alarm.note}")
+
     def stop(self) -> None:
         """Read no more, score what is there, and end every event."""
         self._feed.stop()
@@ -138,6 +166,7 @@ class Camera:
         self._flush()
         for kind in list(self._say.troubles):
             self._say.trouble_ends(kind, time.time(), "the watcher was stopped")
+        self._say.finish()
         self._save_backgrounds()
 
     def close(self) -> None:
@@ -232,6 +261,7 @@ class Camera:
             return
         self._flush()
         self._model, self._alarm = new
+        self._budget = self._budget_set
         self._say.rests_on(self._alarm)
         self._detector = self._new_detector()
         self._tell(f"{self.spec.name}: goes on with what it was taught ({len(self._model.lessons)} lessons)")
@@ -274,7 +304,7 @@ class Camera:
             while self._walls and self._walls[0][0] < index:
                 self._walls.popleft()
             wall = self._walls[0][2] if self._walls else time.time()
-            self._say.scored(index, wall)
+            self._say.scored(index, wall, s.score)
             self._score = s.score
             self._count += 1
             if self._tell_score is not None:

@@ -15,6 +15,7 @@ import numpy as np
 from normalcy.api.cameras import CameraSpec
 from normalcy.api.hub import Hub, Prepare
 from normalcy.api.regions import inside, jpeg
+from normalcy.api.trace import Trace
 from normalcy.errors import OutputError
 from normalcy.events.detector import Change
 from normalcy.events.record import EventRecord, Kind, new_id, rarity
@@ -40,6 +41,7 @@ class CameraEvents:
         self.count: Counter[str] = Counter()
         """Reason -> events so far."""
         self._scored: deque[tuple[int, float]] = deque(maxlen=WALLS)
+        self._trace = Trace(spec, out, ring)
         self._event: EventRecord | None = None
         self._pictured: tuple[str, float] | None = None  # event and peak that the snapshot shows
         self._alerted: dict[str, float] = {}  # reason -> when its last alert ended
@@ -53,9 +55,16 @@ class CameraEvents:
         """What the threshold is worth from now on."""
         self._alarm = alarm
 
-    def scored(self, index: int, wall: float) -> None:
+    def scored(self, index: int, wall: float, score: float) -> None:
         """A frame was scored that came then."""
         self._scored.append((index, wall))
+        if self.hub is not None:
+            self._trace.scored(wall, score, self.hub)
+
+    def finish(self) -> None:
+        """No score follows."""
+        if self.hub is not None:
+            self._trace.finish(self.hub)
 
     def _emit(self, record: EventRecord, prepare: Prepare | None = None) -> None:
         assert self.hub is not None  # the camera has started
@@ -95,6 +104,8 @@ class CameraEvents:
         if end is not None and record.severity == "alert":
             self._alerted[e.readout] = end
         self._emit(record, lambda r: self._with_media(r, e, change.state))
+        if change.state == "closed":
+            self._trace.follow(record, e.start_s)
 
     def _with_media(self, r: EventRecord, e: Event, state: str) -> EventRecord:
         """Snapshot and clip. Runs in the hub's thread."""

@@ -51,7 +51,7 @@ class Hub:
             NormalcyError: a sink or the store cannot be used as configured.
         """
         self._config, self._tell, self._show = config, tell, show
-        self._jobs: queue.SimpleQueue[tuple[EventRecord, Prepare | None]] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[EventRecord, Prepare | None] | Callable[[], None]] = queue.SimpleQueue()
         self._open: dict[str, EventRecord] = {}
         self._pruned = 0.0
         store_url = secret(config.store.url)
@@ -71,6 +71,10 @@ class Hub:
     def emit(self, record: EventRecord, prepare: Prepare | None = None) -> None:
         """Take a change. prepare: makes its files first, off the caller's thread."""
         self._jobs.put((record, prepare))
+
+    def later(self, job: Callable[[], None]) -> None:
+        """Do something in the hub's thread, in turn; an error of a file is passed over."""
+        self._jobs.put(job)
 
     def report(self, state: WatchState) -> None:
         """The newest state of all cameras, for every sink."""
@@ -105,6 +109,10 @@ class Hub:
                 return
             if job == _PRUNE:
                 self._prune()
+                continue
+            if callable(job):
+                with suppress(OSError, NormalcyError):
+                    job()
                 continue
             record, prepare = job
             if prepare is not None:

@@ -14,7 +14,7 @@ from normalcy.api.camera import Camera
 from normalcy.api.cameras import CameraSpec, load_cameras
 from normalcy.api.hub import Hub
 from normalcy.api.levels import load_model, with_taught
-from normalcy.api.marks import remember_model
+from normalcy.api.live import Board, CameraCard, read_budget, write_card
 from normalcy.errors import OutputError, UsageError
 from normalcy.events.endpoint import Endpoint
 from normalcy.events.record import EventRecord
@@ -25,6 +25,7 @@ from normalcy.scoring.model import Model
 from normalcy.scoring.settings import Alarm, alarm, with_settings
 from normalcy.types import FrameScore
 from normalcy.versions import usable_cores
+from normalcy.video.connection import target_of
 from normalcy.video.live import Patience
 
 REPORT_S = 1.0
@@ -92,7 +93,9 @@ def watch(
     with ExitStack() as stack:
         _claim(out, stack)
         cameras = [
-            _camera(spec, loaders[i % workers], sets, fast, out, tell, news[i % workers], patience)
+            _camera(
+                spec, str(spec.model or model or ""), loaders[i % workers], sets, fast, out, tell, news[i % workers], patience
+            )
             for i, spec in enumerate(settings.cameras)
         ]
         by_name = {c.spec.name: c for c in cameras}
@@ -114,6 +117,17 @@ def watch(
             endpoint = Endpoint(state, *where)
             stack.callback(endpoint.close)
             tell(f"metrics and health check on http://{where[0]}:{endpoint.port}/metrics and /health")
+        board = Board(out)
+
+        def report() -> None:
+            now = state()
+            hub.report(now)
+            stills = {c.spec.name: c.still() for c in cameras} if board.wanted else {}
+            board.show(now, {name: data for name, data in stills.items() if data is not None})
+            for c in cameras:
+                budgets.look(c)
+
+        budgets = _Budgets(out, settings.cameras)
         for c in cameras:
             c.start(hub, scored)
         shares = [(cameras[i::workers], news[i]) for i in range(workers)]
@@ -122,7 +136,7 @@ def watch(
             t.start()
         try:
             while alive := next((t for t in threads if t.is_alive()), None):
-                hub.report(state())
+                report()
                 alive.join(REPORT_S)
         finally:
             done.set()
@@ -134,6 +148,7 @@ def watch(
             for c in cameras:
                 c.close()
             hub.report(state())
+            board.show(state(), now=True)
         return WatchResult(tuple(c.state() for c in cameras), {c.spec.name: c.failed for c in cameras if c.failed is not None})
 
 
@@ -144,6 +159,21 @@ def _work(cameras: Sequence[Camera], news: threading.Event, stop: threading.Even
         busy = [c.step() for c in cameras]  # every one of them, whatever the first says
         if not any(busy):
             news.wait(0.2)
+
+
+class _Budgets:
+    """Numbers of false alarms a day that people set on the page while the watch runs."""
+
+    def __init__(self, out: Path, cameras: Sequence[CameraSpec]) -> None:
+        self._out = out
+        self._now: dict[str, float | None] = {c.name: None for c in cameras}
+
+    def look(self, camera: Camera) -> None:
+        """Hand on what was set since the last look; what is taken back counts again as configured."""
+        wanted = read_budget(self._out, camera.spec.name)
+        if wanted != self._now[camera.spec.name]:
+            self._now[camera.spec.name] = wanted
+            camera.rebudget(camera.configured_per_hour if wanted is None else wanted / 24.0)
 
 
 def _workers(cameras: int, device: str) -> int:
@@ -202,11 +232,25 @@ def _camera(
         return ready()
 
     model, rest = ready()
-    remember_model(out, spec.name, folder)
     tell(f"{spec.name}: {rest.note}")
     if rest.warning is not None:
         tell(f"{spec.name}: warning: {rest.warning}")
+    write_card(out, _card(spec, folder, trained, model, rest))
     return Camera(spec, model, rest, out, tell, fast, news, patience, taught)
+
+
+def _card(spec: CameraSpec, folder: Path, trained: Model, model: Model, rest: Alarm) -> CameraCard:
+    return CameraCard(
+        name=spec.name,
+        source=target_of(spec.source).shown,
+        model=str(folder.resolve()),
+        model_hash=trained.hash,
+        level=model.cfg.level,
+        threshold=None if rest.threshold is None else rest.threshold.to_dict(),
+        note=rest.note,
+        words=dict(model.words),
+        zones=[z.model_dump(mode="json") for z in spec.zones],
+    )
 
 
 def _claim(out: Path, stack: ExitStack) -> None:

@@ -33,9 +33,8 @@ class EventDetector:
     """
 
     def __init__(self, threshold: float, cfg: AlarmConfig, size: tuple[int, int]) -> None:
-        self._threshold = threshold
-        self._release = threshold - abs(threshold) * (1.0 - cfg.release)
         self._cfg = cfg
+        self.move(threshold)
         self._size = size
         self._event: Event | None = None
         self._above = False  # the score has not fallen below the release since the event's last frame
@@ -45,6 +44,11 @@ class EventDetector:
     def busy(self) -> bool:
         """Whether an event goes on, or one that may still go on or never open."""
         return self._event is not None
+
+    def move(self, threshold: float) -> None:
+        """Another threshold from the next frame on. An event that goes on stays one."""
+        self._threshold = threshold
+        self._release = threshold - abs(threshold) * (1.0 - self._cfg.release)
 
     def push(self, s: FrameScore) -> list[Change]:
         """Take the next frame's score; returns what changed."""

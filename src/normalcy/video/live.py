@@ -24,6 +24,7 @@ from normalcy.types import Frame, VideoInfo
 from normalcy.video.clock import Clock
 from normalcy.video.connection import Connection, Picture, Target, connect
 from normalcy.video.ring import Ring
+from normalcy.video.still import Still
 
 MEASURE_S = 1.0
 """Stretch of a stream from which its frame rate is measured."""
@@ -107,6 +108,7 @@ class Feed:
         patience: Patience = Patience(),
         fast: bool = False,
         news: threading.Event | None = None,
+        still: Still | None = None,
     ) -> None:
         """What is read and how.
 
@@ -118,12 +120,14 @@ class Feed:
             patience: time limits.
             fast: a file is read as fast as its pictures are taken, and none is dropped; else at the speed it was filmed.
             news: is set whenever there is something to take.
+            still: is offered every picture.
         """
         self._target, self._name, self._size_of, self._ring = target, name, size_of, ring
         self._patience = patience
         self._fast = fast and target.kind == "file"
         # HLS comes in bursts of whole segments, and its server does not mind who is late.
         self._waits = self._fast or (target.kind == "http" and ".m3u8" in target.shown)
+        self._still = still
         self._news = news or threading.Event()
         self._lock = threading.Condition()
         self._queue: deque[Item] = deque()
@@ -260,6 +264,8 @@ class _Segment:
 
     def push(self, p: Picture) -> None:
         image, wall = p.convert(self._size), time.time()
+        if self._feed._still is not None:
+            self._feed._still.offer(p)
         if self._held is None:
             self._emit(p, image, wall)
             return

@@ -21,6 +21,8 @@ from normalcy.errors import OutputError
 from normalcy.video.clip import REMUXED, Clip, EncodedClip, RemuxedClip
 
 Image = NDArray[np.uint8]
+CLIPS = 32
+"""Clips whose begin is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Ring:
         self._segment: Segment | None = None
         self._clips: dict[str, tuple[Clip, float]] = {}
         """Name -> clip that is being written, and the time it ends at."""
+        self._begins: dict[str, float] = {}
 
     def begin(self, segment: Segment | None) -> None:
         """A new connection or size: clips end here, and what was kept is let go. None: the connection is gone."""
@@ -112,6 +115,9 @@ class Ring:
             make = RemuxedClip if remux else EncodedClip
             clip = make(path, self._segment, self._paint)
             self._clips[name] = clip, until_s
+            self._begins = dict(list(self._begins.items())[-CLIPS:])
+            if entries:
+                self._begins[name] = entries[0].time_s
             for e in entries:
                 if name not in self._clips:
                     return
@@ -119,6 +125,11 @@ class Ring:
                     self._finish(name)
                     return
                 self._write(name, clip, e)
+
+    def began(self, name: str) -> float | None:
+        """The time of a clip's first picture while it is being written, and of clips that ended not long ago."""
+        with self._lock:
+            return self._begins.get(name)
 
     def end_clip(self, name: str, until_s: float) -> None:
         """Set the time at which a clip ends; it may have passed already. Unknown names are passed over."""
