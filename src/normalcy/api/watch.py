@@ -93,9 +93,7 @@ def watch(
     with ExitStack() as stack:
         _claim(out, stack)
         cameras = [
-            _camera(
-                spec, str(spec.model or model or ""), loaders[i % workers], sets, fast, out, tell, news[i % workers], patience
-            )
+            _camera(spec, loaders[i % workers], sets, fast, out, tell, news[i % workers], patience)
             for i, spec in enumerate(settings.cameras)
         ]
         by_name = {c.spec.name: c for c in cameras}
