@@ -22,6 +22,7 @@ from normalcy.cli.options import EPILOG
 from normalcy.cli.report import report
 from normalcy.cli.reproduce import reproduce
 from normalcy.cli.score import score
+from normalcy.cli.serve import serve
 from normalcy.cli.teach import lessons, retrain, teach
 from normalcy.cli.train import train
 from normalcy.cli.watch import events, watch
@@ -44,6 +45,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "reproduce": reproduce,
     "detect": detect,
     "watch": watch,
+    "serve": serve,
     "events": events,
     "weights": weights,
     "report": report,

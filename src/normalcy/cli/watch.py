@@ -6,7 +6,7 @@ import json
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast, get_args
@@ -39,6 +39,13 @@ def watch(
     metrics: Annotated[
         str | None, typer.Option(metavar="[HOST:]PORT", help="Serve Prometheus metrics and a health check.", show_default=False)
     ] = None,
+    with_page: Annotated[bool, typer.Option("--serve", help="Serve the page as well.")] = False,
+    serve_at: Annotated[
+        str, typer.Option(metavar="[HOST:]PORT", help="Where; other than 127.0.0.1 needs a token or password.")
+    ] = "8765",
+    token: Annotated[
+        str | None, typer.Option(metavar="TEXT", envvar="NORMALCY_TOKEN", help="Of the page.", show_default=False)
+    ] = None,
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Print every change of an event as one JSON object.")] = False,
     sets: Settings = None,
     device: Device = "auto",
@@ -50,7 +57,10 @@ def watch(
     def shown(r: EventRecord) -> None:
         show.out(json.dumps(r.to_dict(), allow_nan=False) if as_jsonl else line(r))
 
-    with stopped_by_signals() as stop:
+    from normalcy.cli.serve import address, page
+
+    shows = page(out, *address(serve_at), token, store=store_of(config)) if with_page else nullcontext()
+    with stopped_by_signals() as stop, shows:
         result = run(
             sources or [],
             out,
@@ -69,6 +79,13 @@ def watch(
             show.out(f"{c.name}: {c.scored} of {c.frames} frames scored, {c.skipped} dropped, {sum(c.events.values())} events")
     if result.failed:
         raise SourceError("; ".join(result.failed.values()))
+
+
+def store_of(config: Path | None) -> str | None:
+    """The database that the configuration names, as it names it."""
+    from normalcy.api.cameras import load_cameras
+
+    return None if config is None else load_cameras(config, ["0"]).store.url
 
 
 @contextmanager

@@ -19,9 +19,10 @@ ASKED_S = 10.0
 class Convertible(Protocol):
     """A decoded picture."""
 
-    width: int
-    height: int
-
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
     def convert(self, size: tuple[int, int]) -> Image:
         """(H, W, 3) RGB at (width, height)."""
         ...

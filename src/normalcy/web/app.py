@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from normalcy.errors import NormalcyError, OutputError, UsageError
@@ -16,6 +18,7 @@ from normalcy.events.store import Store
 from normalcy.versions import version
 from normalcy.web import events, learned, live, login, media, recorded, review, threshold
 from normalcy.web.guard import LOOPBACK, Guard
+from normalcy.web.jobs import Jobs
 from normalcy.web.pages import HERE, page
 from normalcy.web.security import API, Security
 from normalcy.web.site import WEB, Site
@@ -50,8 +53,19 @@ def create_app(
     guard = Guard(out / WEB, token)
     if host not in LOOPBACK and not guard.asks:
         raise UsageError(f"--host {host}: others could look too; give a --token, or set a password with --set-password")
-    site = Site(out, Store(out, store), tuple(Path(f).resolve() for f in folders), most_upload)
+    jobs = Jobs(out, out / WEB / "jobs")
+    site = Site(out, Store(out, store), jobs, tuple(Path(f).resolve() for f in folders), most_upload)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        jobs.start()
+        yield
+        app.state.ending = True
+        await run_in_threadpool(jobs.close)
+        site.store.close()
+
     app = FastAPI(
+        lifespan=lifespan,
         title="Normalcy",
         version=version(),
         description="Events, marks, live state, recorded video and thresholds. Send `Authorization: Bearer TOKEN`.",

@@ -101,3 +101,102 @@ class Days(BaseModel):
 def event_out(e: Any) -> EventOut:
     """A StoredEvent."""
     return EventOut.model_validate(e.to_dict())
+
+
+class LiveCamera(BaseModel):
+    """One camera now."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str
+    state: str = Field(description="on, lost, paused, held, ended or connecting")
+    fps: float
+    score: float | None
+    threshold: float | None
+    history: list[tuple[float, float]] = Field(description="Time and score, one a second")
+    last_event: EventOut | None
+
+
+class Live(BaseModel):
+    """All cameras now."""
+
+    model_config = ConfigDict(extra="allow")
+    time: float
+    fresh: bool = Field(description="Whether a watch writes into the folder")
+    cameras: list[LiveCamera]
+
+
+class JobOut(BaseModel):
+    """Something that is computed in turn."""
+
+    model_config = ConfigDict(extra="allow")
+    id: str
+    kind: Literal["score", "train"]
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    name: str
+    created: float
+    stage: str
+    done: int
+    total: int | None
+    error: str | None
+    key: str | None = Field(None, description="Of the scored video, for /api/v1/scored/KEY")
+
+
+class JobList(BaseModel):
+    """Newest first."""
+
+    jobs: list[JobOut]
+
+
+class NewJob(BaseModel):
+    """What is to be computed. Sources are files under the folders that --folder allows, or uploads."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["score", "train"] = "score"
+    sources: Annotated[list[Annotated[str, Field(min_length=1, max_length=4096)]], Field(min_length=1, max_length=100)]
+    model: Annotated[str, Field(max_length=4096)] | None = Field(None, description="To score with: one of /api/v1/models")
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")] | None = Field(
+        None, description="Of the model that is trained"
+    )
+    preset: Literal["tiny", "cpu", "paper"] = "cpu"
+    steps: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+class Upload(BaseModel):
+    """A file that was sent."""
+
+    source: str = Field(description="Send it as a source of a job")
+    name: str
+    bytes: int
+
+
+class Listing(BaseModel):
+    """Videos and models that jobs may use."""
+
+    videos: list[str]
+    models: list[str]
+
+
+class ThresholdOut(BaseModel):
+    """Where a camera's alarm is for a number of false alarms a day, and what it would have raised."""
+
+    camera: str
+    per_day: float
+    set_per_day: float | None = Field(description="What was set on the page; null: as configured")
+    value: float = Field(description="The score at which the alarm is")
+    now: float = Field(description="The score at which it is now")
+    note: str
+    days: float
+    raised: int = Field(description="Of the events of these days, so many would still be raised")
+    of: int
+    missed: list[str] = Field(description="Ids of those that would not")
+    more: int = Field(description="Further times, in minutes that were noted, at which the score would have reached it")
+    anomalies: tuple[int, int] = Field(description="Raised and all that were marked anomaly")
+    normals: tuple[int, int] = Field(description="Raised and all that were marked normal")
+    curve: list[tuple[float, float, int, int]] = Field(description="Alarms a day, score, anomalies raised, normals raised")
+
+
+class SetThreshold(BaseModel):
+    """A number of false alarms a day."""
+
+    model_config = ConfigDict(extra="forbid")
+    per_day: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None = Field(description="null: as configured")

@@ -8,6 +8,7 @@ from pathlib import Path
 from starlette.requests import HTTPConnection
 
 from normalcy.events.store import Store
+from normalcy.web.jobs import Jobs
 
 WEB = "web"
 """Folder inside the output folder for what the page keeps for itself: sessions, uploads, jobs."""
@@ -19,6 +20,7 @@ class Site:
 
     out: Path
     store: Store
+    jobs: Jobs
     folders: tuple[Path, ...] = ()
     """Folders that videos and models may be taken from, besides the output folder."""
     most_upload: int = 8 * 10**9

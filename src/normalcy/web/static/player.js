@@ -90,5 +90,11 @@ const Player = (() => {
     const to = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: seconds }[e.key];
     seek(card, Math.min(Math.max(to / seconds, 0), 1));
   }, true);
-  return { open, close, toggle, seek };
+  function attach(card) {
+    videoOf(card)?.addEventListener("timeupdate", () => follow(card));
+    videoOf(card)?.addEventListener("play", () => run(card));
+    follow(card);
+  }
+
+  return { open, close, toggle, seek, attach };
 })();

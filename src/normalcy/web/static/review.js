@@ -186,7 +186,7 @@
     for (const id of arrived.splice(0)) await insert(id);
   }
   pill?.addEventListener("click", async () => { scrollTo({ top: 0 }); await let_in(); });
-  window.Review = { async news(e) {
+  async function news(e) {
     const card = document.getElementById(`e-${e.id}`);
     if (card) {
       if (Number(card.dataset.version) < e.version) show({ ...e });
@@ -196,5 +196,8 @@
       if (scrollY < 120 && !$(".card.open")) await let_in();
       else { pill.textContent = arrived.length === 1 ? "1 new event" : `${arrived.length} new events`; pill.hidden = false; }
     }
-  } };
+  }
+  // One after the other: two changes of one event must not insert it twice.
+  let turn = Promise.resolve();
+  stream("events", { events: (e) => { turn = turn.then(() => news(e)).catch(() => {}); } });
 })();
