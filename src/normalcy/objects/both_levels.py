@@ -21,6 +21,7 @@ from normalcy.objects.folds import ObjectFolds
 from normalcy.objects.model import ObjectModel, region_size
 from normalcy.objects.seen_level import SeenFolds, Watched
 from normalcy.objects.seen_model import SeenModel
+from normalcy.objects.seen_scorer import SeenScorer
 from normalcy.objects.training_boxes import TrainingBoxes
 from normalcy.scoring.calibration import FrameFolds
 from normalcy.scoring.crossfit import ScoreOfFrames, cross_fit, plan_of, threshold_of
@@ -91,8 +92,10 @@ class BothModel(Model):
         return type(self)(self.frame.with_lessons(lessons), self.objects.with_lessons(lessons))
 
     def scorer(self, info: VideoInfo, maps: bool = False, ref: VideoRef | None = None) -> Scorer:
-        rule = mean if isinstance(self.objects, ObjectModel) else louder
-        return BothScorer(self.frame.scorer(info, maps), self.objects.scorer(info, maps, ref), rule)
+        frame, objects = self.frame.scorer(info, maps), self.objects.scorer(info, maps, ref)
+        if isinstance(objects, SeenScorer):
+            return BothScorer(frame, objects, lambda a, b: louder(a, b, objects.frame_share))
+        return BothScorer(frame, objects, mean)
 
     def notices(self) -> list[str]:
         """See Model."""
@@ -134,9 +137,12 @@ def mean(frame: Any, objects: Any) -> Any:
     return (frame + objects) / 2
 
 
-def louder(frame: Any, objects: Any) -> Any:
-    """Of untrained objects: the root of the sum of squares of what exceeds typical normal video, near the louder of the two."""
-    return np.hypot(np.maximum(frame, 0.0), np.maximum(objects, 0.0))
+def louder(frame: Any, objects: Any, frame_share: float = 1.0) -> Any:
+    """Of untrained objects: the root of the sum of squares of what exceeds typical normal video, near the louder of the two.
+
+    frame_share: see normalcy.objects.normal.Normal.
+    """
+    return np.hypot(frame_share * np.maximum(frame, 0.0), np.maximum(objects, 0.0))
 
 
 def joined(a: FrameScore, b: FrameScore, rule: Rule) -> FrameScore:
@@ -196,7 +202,7 @@ def calibrate_seen_both(network: Network, footage: NormalVideo) -> FrameModel | 
 
     def score(models: tuple[FrameModel, SeenModel], p: Piece) -> ScoreOfFrames:
         (a, times), (b, _) = frames.score(models[0], p), objects.score(models[1], p)
-        return np.asarray(louder(a, b)), times
+        return np.asarray(louder(a, b, models[1].normal.frame_share)), times
 
     model.threshold = threshold_of(footage, tested, score)
     objects.test(model.threshold.value)

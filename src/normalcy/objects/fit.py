@@ -16,6 +16,8 @@ from normalcy.objects.tail import Tail
 from normalcy.objects.track_mean import track_means
 from normalcy.objects.usual import UsualSpeed
 
+PLACE = "place"
+"""The cue whose worth says how much order there is in a scene."""
 LEAST = 1e-3
 """Spread of frame values that is taken to be there at least."""
 
@@ -58,7 +60,9 @@ def fit(folds: Sequence[Sightings], names: Sequence[str], sigma_s: float, empty:
     ]
     probe = Probe.of(without, folds, sigma_s, seed)
     known_C = np.isfinite(np.concatenate(value)).any(axis=0)
-    weight_C = np.where(known_C, probe.weights([cue_of(n) for n in names]), 0.0)  # features where there is no network
+    kinds = [cue_of(n) for n in names]
+    worth_C = np.where(known_C, probe.worth(kinds), 0.0)  # features where there is no network
+    weight_C = np.array([c.share for c in kinds]) * worth_C**2
     every_NC = np.concatenate(means)
     tail_C = [Tail.of(every_NC[:, c], CUE_TAIL) for c in range(len(names))]
     for m in without:
@@ -67,8 +71,9 @@ def fit(folds: Sequence[Sightings], names: Sequence[str], sigma_s: float, empty:
     top = Tail.of(np.concatenate(score))
     frames = _frames(folds, [top.out(s) for s in score], top, empty)
     whole = Normal(_cues(names, everything, usual), usual, locality(full), weight_C, tail_C, top, *frames)
+    whole.frame_share = float(np.sqrt(1 - worth_C[names.index(PLACE)] ** 2)) if PLACE in names else 1.0
     for m in without:
-        m.top = top
+        m.top, m.frame_share = top, whole.frame_share
         m.centre, m.scale, m.map_scale = frames
     return Fitted(whole, without, probe)
 

@@ -42,7 +42,7 @@ class Normal:
     usual: UsualSpeed
     locality: Locality
     weight_C: Floats
-    """How much each cue counts: its share, times what the self-test found it to be worth."""
+    """How much each cue counts: its share, times the square of what the self-test found it to be worth."""
     tail_C: Sequence[Tail]
     """Of each cue's means along tracks: what is often high in normal video weighs less by itself."""
     top: Tail
@@ -52,6 +52,9 @@ class Normal:
     scale: float = 1.0
     map_scale: float = 1.0
     """Score of the highest object of all but 1 % of normal frames."""
+    frame_share: float = 1.0
+    """How much the frame level counts beside it, 0 to 1. In a scene with order (road, pavement) objects know where things
+    belong, and whole frames hardly do."""
     names: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,7 +89,8 @@ class Normal:
         arrays |= {"usual": self.usual.state(), "top": self.top.state()}
         arrays["weight"] = self.weight_C.astype(np.float32)
         arrays["tail"] = np.stack([t.state() for t in self.tail_C])
-        return arrays, {"cues": self.names, "centre": self.centre, "scale": self.scale, "map_scale": self.map_scale}
+        numbers = {k: getattr(self, k) for k in ("centre", "scale", "map_scale", "frame_share")}
+        return arrays, {"cues": self.names, **numbers}
 
     @classmethod
     def from_state(cls, arrays: Mapping[str, NDArray[np.float32]], scalars: Mapping[str, Any]) -> Self:
@@ -104,6 +108,7 @@ class Normal:
             float(scalars["centre"]),
             float(scalars["scale"]),
             float(scalars["map_scale"]),
+            float(scalars["frame_share"]),
         )
 
 

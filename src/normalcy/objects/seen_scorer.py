@@ -57,6 +57,11 @@ class Judge:
         self._tracks: dict[int, deque[tuple[float, Floats]]] = {}
         """Track -> (time, z_C) of its sightings within reach."""
 
+    @property
+    def frame_share(self) -> float:
+        """See normalcy.objects.normal.Normal."""
+        return self._model.normal.frame_share
+
     def frame(self, time_s: float) -> None:
         """The next frame came."""
         self._timeline.frame(time_s)
@@ -154,6 +159,11 @@ class SeenScorer:
     @property
     def size(self) -> tuple[int, int]:
         return self._info.width, self._info.height
+
+    @property
+    def frame_share(self) -> float:
+        """How much the frame level counts beside it; known from the first frame on."""
+        return 1.0 if self._judge is None else self._judge.frame_share
 
     def push(self, frame: Frame) -> list[FrameScore]:
         h, w = frame.image.shape[:2]

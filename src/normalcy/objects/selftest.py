@@ -142,14 +142,14 @@ class Probe:
         cues = range(self.as_is_NC.shape[1])
         return np.array([[auc(self.as_is_NC[:, c], x[:, c]) for c in cues] for x in self.changed_KNC])
 
-    def weights(self, cues: Sequence[type[Cue]]) -> Floats:
-        """(C,) of the cues: share times max(0, 2 P - 1), P the highest AUC for a change that the cue is tested by."""
+    def worth(self, cues: Sequence[type[Cue]]) -> Floats:
+        """(C,) of the cues: max(0, 2 P - 1), P the highest AUC for a change that the cue is tested by; 1 without any."""
         power = dict(zip(self.changes, self.power(), strict=True))
-        out = np.zeros(len(cues))
+        out = np.ones(len(cues))
         for i, c in enumerate(cues):
-            aucs = [power[k][i] for k in c.tested_by if k in power]
-            worth = 1.0 if not c.tested_by else np.clip(2 * max(aucs, default=0.5) - 1, 0.0, 1.0)
-            out[i] = c.share * worth
+            if c.tested_by:
+                aucs = [power[k][i] for k in c.tested_by if k in power]
+                out[i] = np.clip(2 * max(aucs, default=0.5) - 1, 0.0, 1.0)
         return out
 
     def table(self, m: Normal, alarm: Callable[[Floats], NDArray[np.bool_]] | None = None) -> SelfTest:

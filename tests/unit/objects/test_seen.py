@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from normalcy.objects.both_levels import louder
 from normalcy.objects.cues.base import Facts, cue_of
 from normalcy.objects.fit import fit
 from normalcy.objects.locality import CUT, Locality
 from normalcy.objects.normal import LONGEST, Normal
 from normalcy.objects.reasons import reason
-from normalcy.objects.selftest import CHANGES, SelfTest, auc, changes_of
+from normalcy.objects.selftest import CHANGES, Probe, SelfTest, auc, changes_of
 from normalcy.objects.sightings import Sightings
 from normalcy.objects.tail import Tail
 from normalcy.objects.track_mean import track_means
@@ -73,7 +74,7 @@ def test_weights_are_what_the_self_test_finds_each_cue_worth() -> None:
     power = dict(zip(fitted.probe.changes, fitted.probe.power(), strict=True))
     for i, cue in enumerate(map(cue_of, NAMES)):
         worth = max((power[k][i] for k in cue.tested_by), default=1.0)
-        assert fitted.whole.weight_C[i] == pytest.approx(cue.share * max(0.0, 2 * worth - 1)), cue.name
+        assert fitted.whole.weight_C[i] == pytest.approx(cue.share * max(0.0, 2 * worth - 1) ** 2), cue.name
 
 
 def test_a_part_is_its_excess_over_the_tail_of_normal_weighed_and_bounded(normal: Normal) -> None:
@@ -84,6 +85,16 @@ def test_a_part_is_its_excess_over_the_tail_of_normal_weighed_and_bounded(normal
         typical = weight * max(-tail.start / tail.scale, 0.0)
         assert part_NC[:, c] == pytest.approx([typical, wanted, weight * LONGEST])
     np.testing.assert_allclose(normal.objects(part_NC), normal.top.out(np.sqrt((part_NC**2).sum(axis=1))))
+
+
+def test_the_frame_level_counts_less_the_more_order_place_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Probe, "worth", lambda self, cues: np.full(len(cues), 0.6))
+    fitted = fit(folds(), NAMES, 1.0, empty=0.0)
+    assert fitted.whole.frame_share == pytest.approx(0.8)
+    assert fit(folds(), ["speed"], 1.0, empty=0.0).whole.frame_share == 1.0
+    arrays, scalars = fitted.whole.state()
+    assert Normal.from_state(arrays, scalars).frame_share == fitted.whole.frame_share
+    assert louder(3.0, 4.0) == 5.0 and louder(3.0, 4.0, 0.0) == 4.0 and louder(-3.0, 4.0) == 4.0
 
 
 def test_many_objects_lower_the_frame_by_their_logarithm(normal: Normal) -> None:

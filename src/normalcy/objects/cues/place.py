@@ -17,7 +17,7 @@ class Place(Novelty):
 
     name = "place"
     words = "is where nothing of its size moves like that"
-    share = 1.2
+    share = 2.4
     tested_by = ("in another place",)
 
     def vectors(self, s: Sightings, usual: UsualSpeed) -> Floats:
