@@ -107,17 +107,17 @@ def _draw(result: BenchmarkResult, page: str) -> None:
     from rich.table import Table
 
     from normalcy.api.benchmark import head_text, rest_text
-    from normalcy.metrics.table import TITLES
+    from normalcy.metrics.catalogue import title
 
     rows = result.evaluation.rows
     table = Table(box=None, pad_edge=False)
     table.add_column("method", no_wrap=True)
-    for title in SHOWN.values():
-        table.add_column(title, justify="right")
+    for heading in SHOWN.values():
+        table.add_column(heading, justify="right")
     for row in rows:
         cells = [_cell(row.values.get(n), row.intervals.get(n)) for n in SHOWN]
         table.add_row(row.name, *cells, style="bold" if row is rows[0] else None)
-    more = [f"{TITLES.get(n, n)} {v:.3f}" for n, v in rows[0].values.items() if n not in SHOWN and v is not None]
+    more = [f"{title(n)} {v:.3f}" for n, v in rows[0].values.items() if n not in SHOWN and v is not None]
     lines = [f"{rows[0].name}: {', '.join(more)}"] if more else []
     lines += [f"every row: {rows[0].protocol}; below each figure its 95 % interval over videos (random: of its draws)"]
     lines += [f"peeked: every row saw {rows[0].peeked}"] if rows[0].peeked else []

@@ -22,6 +22,7 @@ from normalcy.metrics.auc import FrameMetrics, frame_metrics
 from normalcy.metrics.bootstrap import Bootstrap, bootstrap
 from normalcy.metrics.boxes import tracks_from_masks
 from normalcy.metrics.bysize import SizeMetrics, auc_by_size, region_scores
+from normalcy.metrics.catalogue import numbers
 from normalcy.metrics.compare import Comparison, compare
 from normalcy.metrics.events import EventMetrics, event_metrics
 from normalcy.metrics.grid import mask_share
@@ -190,28 +191,23 @@ def evaluate_videos(
         undefined becomes a note.
     """
     truth = {v.name: v.labels for v in videos}
-    seen = {**_own(videos, name), **baselines}
+    measured = {**_own(videos, name), **baselines}
     rows, first = [], None
-    for i, (method, scores) in enumerate(seen.items()):
+    for i, (method, scores) in enumerate(measured.items()):
         if progress is not None:
-            progress("evaluate", i, len(seen), {})
+            progress("evaluate", i, len(measured), {})
         metrics, intervals = frame_metrics(scores, truth), bootstrap(scores, truth, resamples=resamples, seed=seed)
         first = first or (metrics, intervals)
         rows.append(frame_row(method, protocol.words, metrics, intervals, protocol.peeked))
     assert first is not None
     rows += content_free_rows(truth, protocol, seed, resamples)
-    methods = {**seen, **fixed_scores({n: len(y) for n, y in truth.items()}, protocol)}
+    methods = {**measured, **fixed_scores({n: len(y) for n, y in truth.items()}, protocol)}
     notes: list[str] = []
     alarms = _alarms(videos, notes)
     sizes, pixel, region = _place(videos, methods, resamples, seed, notes)
-    values: dict[str, float | None] = {**rows[0].values, **_alarm_values(alarms)}
-    if pixel is not None:
-        values["pixel_auc"] = pixel.pixel_auc
-    if region is not None:
-        values |= {"rbdc": region.rbdc, "tbdc": region.tbdc}
-    rows[0] = replace(rows[0], values=values)
+    rows[0] = replace(rows[0], values=numbers(first[0], alarms, pixel, region))
     if progress is not None:
-        progress("evaluate", len(seen), len(seen), {})
+        progress("evaluate", len(measured), len(measured), {})
     return Evaluation(rows, *first, sizes, pixel, region, alarms, notes)
 
 
@@ -237,13 +233,6 @@ def _alarms(videos: Sequence[ScoredTestVideo], notes: list[str]) -> EventMetrics
     except MetricError as e:
         notes.append(f"No alarm figures: {e}")
         return None
-
-
-def _alarm_values(m: EventMetrics | None) -> dict[str, float | None]:
-    if m is None:
-        return {}
-    delay = float(np.median(m.delays_s)) if m.delays_s else None
-    return {"false_alarms_per_hour": m.false_alarms_per_hour, "median_delay_s": delay}
 
 
 def _place(

@@ -10,22 +10,9 @@ from dataclasses import dataclass, field
 
 from normalcy.errors import MetricError
 from normalcy.metrics.auc import FrameMetrics
-from normalcy.metrics.bootstrap import METRICS, Bootstrap, Interval
+from normalcy.metrics.bootstrap import Bootstrap, Interval
+from normalcy.metrics.catalogue import numbers, title
 from normalcy.tables import aligned
-
-TITLES = {
-    "micro_auc": "micro AUC",
-    "macro_auc_padded": "macro AUC (padded)",
-    "macro_auc_defined": "macro AUC (defined)",
-    "eer": "EER",
-    "average_precision": "AP",
-    "rbdc": "RBDC",
-    "tbdc": "TBDC",
-    "pixel_auc": "pixel AUC",
-    "false_alarms_per_hour": "false alarms/h",
-    "median_delay_s": "delay (s)",
-}
-"""Column heading of each metric; a metric that is not here is headed by its own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +44,7 @@ def frame_row(
     name: str, protocol: str, metrics: FrameMetrics, intervals: Bootstrap | None = None, peeked: str | None = None
 ) -> ResultRow:
     """A row of the frame-level metrics, with their intervals where given."""
-    values = {metric: getattr(metrics, metric) for metric in METRICS}
-    return ResultRow(name, protocol, peeked, values, intervals.intervals if intervals else {})
+    return ResultRow(name, protocol, peeked, numbers(metrics), intervals.intervals if intervals else {})
 
 
 def to_text(rows: Sequence[ResultRow]) -> str:
@@ -98,7 +84,7 @@ def cell(row: ResultRow, metric: str) -> str:
 
 def _grid(rows: Sequence[ResultRow]) -> list[list[str]]:
     columns = metric_names(rows)
-    head = ["method", "protocol", *(TITLES.get(c, c) for c in columns)]
+    head = ["method", "protocol", *map(title, columns)]
     return [head, *([row.name, row.protocol, *(cell(row, c) for c in columns)] for row in rows)]
 
 

@@ -116,6 +116,17 @@ def test_right_frames_for_the_wrong_place_keep_the_frame_figures_alone(tmp_path:
     assert v["pixel_auc"] < 0.5
 
 
+def test_boxes_are_where_the_map_is_above_half_of_what_normal_stays_under(tmp_path: Path) -> None:
+    """A lower level would join what lies apart, a higher one would leave RBDC no false positives to spend."""
+    y, masks, maps = anomaly(10, 20)
+    maps[0, 0, 0], maps[0, 3, 5] = 0.52, 0.48
+    boxes = joined(video(tmp_path, "01", y.astype(float), y, masks=masks, maps=maps))[0].boxes
+    assert boxes is not None
+    first, *others = boxes((W, H))
+    np.testing.assert_allclose(first, [0, 0, 0, 8, 8, 0.52], rtol=1e-3)
+    np.testing.assert_allclose(others, [[i, 16, 8, 24, 16, 2.0] for i in range(10, 20)])
+
+
 def test_false_alarms_and_delay(tmp_path: Path) -> None:
     y = labels(10, 20)
     j = run(joined(video(tmp_path, "01", y.astype(float), y, events=(event(2, 4), event(15, 30)))))
