@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from normalcy.api.demo import demo
     from normalcy.api.detect import detect
     from normalcy.api.explain import explain
+    from normalcy.api.export import export
     from normalcy.api.learned import learned
     from normalcy.api.marks import mark, retrain
     from normalcy.api.report import write_report
@@ -51,6 +52,7 @@ __all__ = [
     "errors",
     "evaluate",
     "explain",
+    "export",
     "forget",
     "learned",
     "load",
@@ -70,6 +72,7 @@ _MODULES = {
     "api.demo": ("demo",),
     "api.detect": ("detect",),
     "api.explain": ("explain",),
+    "api.export": ("export",),
     "api.learned": ("learned",),
     "api.marks": ("mark", "retrain"),
     "api.report": ("write_report",),

@@ -247,7 +247,10 @@ class ScoringConfig(_Strict):
     )
     smoothing: Literal["none", "gaussian", "ema"] = score("gaussian", "gaussian is centred, ema causal")
     sigma_s: float = score(0.7, "Width of the smoothing in seconds", ge=0.0, le=60.0)
-    precision: Literal["fp32", "bf16"] = score("fp32", "bf16 is faster and changes scores slightly")
+    precision: Literal["fp32", "bf16", "auto"] = score(
+        "fp32",
+        "bf16 changes scores slightly, and is faster on some processors; auto: bf16 where it is, measured once on each machine",
+    )
 
 
 ObjectReadoutName = Literal[

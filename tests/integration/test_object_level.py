@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import normalcy
-from normalcy.api.levels import frame_part, load_model
+from normalcy.api.levels import frame_part
+from normalcy.api.load import load_model
 from normalcy.cli import app, exits
 from normalcy.clips.sampling import step_at
 from normalcy.errors import ConfigError, ModelError, UsageError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import normalcy
-from normalcy.api.levels import load_model
+from normalcy.api.load import load_model
 from normalcy.errors import NormalcyError
 from normalcy.objects.both_levels import BothModel
 from normalcy.objects.seen_model import SeenModel

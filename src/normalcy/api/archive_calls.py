@@ -17,12 +17,11 @@ from typing import Any, Literal
 import numpy as np
 
 from normalcy import remote
-from normalcy.api.levels import load_model
+from normalcy.api.load import load_model
 from normalcy.api.score_video import Job, Observed, Passage, Source, Take, read_video, score_video
 from normalcy.api.stream import Stream
 from normalcy.config import Config
 from normalcy.errors import NormalcyError
-from normalcy.nn.device import pick_device
 from normalcy.results.layout import RECORD
 from normalcy.results.product import Context
 from normalcy.results.products import PRODUCTS
@@ -71,6 +70,8 @@ class Order:
     products: tuple[str, ...]
     force: bool
     device: str
+    runtime: str
+    """What runs the networks (normalcy.load), on all machines alike."""
     part_s: float
     """Seconds of a long recording that one worker reads; 0: recordings are not taken apart."""
 
@@ -203,7 +204,7 @@ def _model(order: Order) -> Model:
                 path = Path(folder) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-            model = load_model(folder, pick_device(order.device))
+            model = load_model(folder, order.device, order.runtime)
         _loaded.clear()
         _loaded[key] = model
     return _loaded[key].with_config(order.config)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from normalcy.api.camera_events import CameraEvents
 from normalcy.api.cameras import CameraSpec
 from normalcy.api.hub import Hub
-from normalcy.api.levels import TAUGHT
+from normalcy.api.load import TAUGHT
 from normalcy.api.regions import inside, jpeg, painted, place
 from normalcy.clips.sampling import span, step_at
 from normalcy.errors import NormalcyError, OutputError

@@ -14,13 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.api.levels import load_model
+from normalcy.api.load import load_model
 from normalcy.detection.classes import class_name
 from normalcy.errors import DataError, NormalcyError, OutputError
 from normalcy.events.record import SURE, EventRecord, normal_minutes
 from normalcy.files import write_json
-from normalcy.nn.bundle import CONFIG
-from normalcy.nn.device import pick_device
+from normalcy.nn.stored import CONFIG
 from normalcy.objects.album import most_like
 from normalcy.objects.both_levels import FRAME, OBJECTS, PREFIX, BothModel
 from normalcy.objects.seen_model import SeenModel
@@ -71,7 +70,7 @@ class Explainer:
 
     def __init__(self, model_dir: str | Path, device: str = "auto") -> None:
         """Raises ModelError."""
-        self.model: Model = load_model(model_dir, pick_device(device))
+        self.model: Model = load_model(model_dir, device, "torch")
         self.exemplars = Exemplars.load(model_dir)
 
     def video(

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.api.levels import load_model
+from normalcy.api.load import load_model
 from normalcy.detection.classes import CLASSES, class_name
-from normalcy.nn.bundle import load_bundle
+from normalcy.nn.stored import read_stored
 from normalcy.objects.both_levels import BothModel
 from normalcy.objects.cues.direction import Direction
 from normalcy.objects.seen_model import SeenModel
@@ -48,8 +48,8 @@ Floats = NDArray[np.floating]
 def learned(model_dir: str | Path) -> Learned:
     """What a model learned, to be shown. Raises ModelError."""
     folder = Path(model_dir)
-    bundle = load_bundle(folder)
-    model, pictures = load_model(folder), Exemplars.load(folder)
+    bundle = read_stored(folder)
+    model, pictures = load_model(folder, "cpu", "torch"), Exemplars.load(folder)
     frame = model.frame if isinstance(model, BothModel) else model if isinstance(model, FrameModel) else None
     seen = model.objects if isinstance(model, BothModel) else model
     objects = seen if isinstance(seen, SeenModel) else None

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import torch
-from numpy.typing import NDArray
-
+from normalcy.api.load import INNER
 from normalcy.config import OBJECT_TASKS, Config
 from normalcy.detection.choice import concrete
 from normalcy.errors import UsageError
-from normalcy.nn.bundle import CONFIG, Bundle, load_bundle
-from normalcy.objects.both_levels import OBJECTS, BothModel, calibrate_both, calibrate_seen_both
+from normalcy.nn.stored import CONFIG
+from normalcy.objects.both_levels import calibrate_both, calibrate_seen_both
 from normalcy.objects.level import ObjectLevel
-from normalcy.objects.model import ObjectModel
 from normalcy.objects.seen_level import calibrate_seen
-from normalcy.objects.seen_model import SeenModel
-from normalcy.scoring.frame_model import FrameModel
-from normalcy.scoring.lesson_files import load_lessons
-from normalcy.scoring.model import Model
-from normalcy.scoring.scene import with_prefix
 from normalcy.training.level import FrameLevel, Level
 from normalcy.training.run import AfterNetwork, TrainResult, fit
 from normalcy.types import Progress
 from normalcy.video.source import VideoRef
-
-TAUGHT = "+taught-"
-"""In the hash of a model with lessons, between that of the model and that of the lessons."""
-INNER = "objects"
-"""Folder within the model folder of ``level: both`` that holds the object level, a whole model of its own."""
 
 
 def train_level(
@@ -85,47 +71,3 @@ def _holds(folder: Path, cfg: Config) -> bool:
     except (OSError, ValueError, KeyError, TypeError):
         return False
     return bool(stored == cfg.model_dump(mode="json"))
-
-
-def load_model(folder: str | Path, device: str | torch.device = "cpu", taught: bool = True) -> Model:
-    """A model of any level from its folder, with what it was taught since (normalcy.api.teach). Raises ModelError.
-
-    taught: False leaves lessons out.
-    """
-    model = _as_trained(folder, device)
-    return with_taught(model, Path(folder)) if taught else model
-
-
-def with_taught(model: Model, folder: Path) -> Model:
-    """A model as it was trained, with the lessons that lie beside it; itself where there are none. Raises ModelError."""
-    lessons, stamp = load_lessons(folder)
-    if not lessons:
-        return model
-    threshold = model.threshold
-    for x in lessons:
-        more = {k: x.about[k] for k in ("peaks", "excess") if k in x.about}
-        threshold = threshold.with_normal(**more) if threshold is not None and len(more) == 2 else threshold
-    taught = model.with_lessons(lessons)
-    taught.hash, taught.threshold = f"{model.hash}{TAUGHT}{stamp}", threshold
-    return taught
-
-
-def _as_trained(folder: str | Path, device: str | torch.device) -> Model:
-    bundle = load_bundle(folder, device)
-    untrained = bundle.config.objects.method == "untrained"
-    if bundle.config.level == "object":
-        return _seen(bundle, bundle.arrays, bundle.scalars) if untrained else ObjectModel.from_bundle(bundle)
-    frame = FrameModel.from_bundle(bundle)
-    if bundle.config.level == "frame":
-        return frame
-    if untrained and OBJECTS not in bundle.scalars:  # the normal video showed no object
-        return frame.with_config(bundle.config.model_copy(update={"level": "frame"}))
-    if untrained:
-        return BothModel(frame, _seen(bundle, with_prefix(f"{OBJECTS}.", bundle.arrays), bundle.scalars[OBJECTS]))
-    return BothModel(frame, ObjectModel.from_bundle(load_bundle(Path(folder) / INNER, device)))
-
-
-def _seen(bundle: Bundle, arrays: Mapping[str, NDArray[Any]], scalars: Mapping[str, Any]) -> SeenModel:
-    model = SeenModel.from_state(bundle.config, arrays, scalars)
-    model.hash = bundle.hash
-    return model

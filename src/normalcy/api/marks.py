@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from normalcy.api.teach import Taught, forget, lesson_of_event, teach
 from normalcy.errors import DataError, NormalcyError, OutputError, UsageError
 from normalcy.events.record import Verdict
 from normalcy.events.store import FILE, Store, StoredEvent
 from normalcy.files import write_json
-from normalcy.nn.bundle import load_bundle
+from normalcy.nn.stored import read_stored
 from normalcy.presets import stored_config
-from normalcy.training.run import TrainResult
 from normalcy.types import Progress
 from normalcy.video.source import VideoRef, expand_all
+
+if TYPE_CHECKING:
+    from normalcy.training.run import TrainResult
 
 CAMERAS = "cameras"
 
@@ -165,7 +167,7 @@ def retrain(
     folder, target = Path(model), Path(out)
     if folder.resolve() == target.resolve():
         raise UsageError(f"{out}: is the model itself; a new one needs a folder of its own")
-    bundle = load_bundle(folder)
+    bundle = read_stored(folder)
     own = [str(v["source"]) for v in bundle.extra.get("trained_on", ()) if "source" in v]
     lost = [p for p in own if not Path(p).exists()]
     if (not own or lost) and not videos:

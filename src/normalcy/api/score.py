@@ -8,11 +8,10 @@ from pathlib import Path
 from normalcy import remote
 from normalcy.api.archive_calls import Order
 from normalcy.api.elsewhere import is_elsewhere, model_files, open_runner, score_elsewhere
-from normalcy.api.levels import load_model
+from normalcy.api.load import load_model
 from normalcy.api.score_video import Job, score_video
 from normalcy.errors import OutputError, SourceError, UsageError
 from normalcy.files import check_writable
-from normalcy.nn.device import pick_device
 from normalcy.remote import is_address
 from normalcy.results.layout import RECORD
 from normalcy.results.products import products_for
@@ -25,18 +24,20 @@ from normalcy.types import Progress
 from normalcy.video.source import Sources, find_videos
 
 
-def load(model_dir: str | Path, device: str = "auto") -> Model:
+def load(model_dir: str | Path, device: str = "auto", runtime: str = "auto") -> Model:
     """Load a trained model of any level.
 
     Args:
-        model_dir: the folder that training wrote.
+        model_dir: the folder that training or :func:`export` wrote.
         device: auto, cpu or cuda.
+        runtime: what runs the network: auto, torch, openvino or onnxruntime. A folder that training wrote is run by torch; of
+            an exported one, auto takes the fastest that is installed, which is measured once on each machine.
 
     Raises:
         ModelError: naming the file, for anything that is not a whole model of this or an older version.
-        UsageError: the device is not there.
+        UsageError: the device or the runtime is not there.
     """
-    return load_model(model_dir, pick_device(device))
+    return load_model(model_dir, device, runtime)
 
 
 def score(
@@ -48,6 +49,7 @@ def score(
     overlay: bool = False,
     force: bool = False,
     device: str = "auto",
+    runtime: str = "auto",
     sets: Sequence[str] = (),
     config: str | Path | None = None,
     engine: str = "here",
@@ -71,6 +73,7 @@ def score(
         overlay: also write overlay.mp4, the video with its score map.
         force: score again what is finished.
         device: auto, cpu or cuda; of a loaded model its own counts.
+        runtime: as for :func:`load`; of a loaded model its own counts.
         sets: ``key=value`` settings that scoring may change (``scoring.*`` but readouts, bands, columns and top; ``alarm.*``;
             ``clip.short``).
         config: YAML or JSON file with such settings.
@@ -86,7 +89,7 @@ def score(
         used. ModelError: no such model. OutputError: ``out`` cannot be written; what was finished before is intact.
         ConfigError: a setting that only training can change.
     """
-    as_trained = load(model, device) if isinstance(model, str | Path) else model
+    as_trained = load(model, device, runtime) if isinstance(model, str | Path) else model
     with_sets = with_settings(as_trained, config, sets)
     threshold = alarm(as_trained.cfg, with_sets)
     wanted, products = key(with_sets), products_for(with_sets.cfg.level, maps=maps, overlay=overlay)
@@ -98,7 +101,8 @@ def score(
         names = tuple(p.name for p in products)
         settings = (as_trained.cfg, with_sets.cfg, wanted)
         place = str(out) if is_address(out) else str(Path(out).absolute())
-        order = Order(model_files(Path(model)), as_trained.hash, *settings, place, names, force, device, part_s)
+        how = device, as_trained.runtime, part_s
+        order = Order(model_files(Path(model)), as_trained.hash, *settings, place, names, force, *how)
         return score_elsewhere(sources, order, runner, progress)
     refs, failed = find_videos(sources)
     single = len(refs) + len(failed) == 1

@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.api.lesson_parts import learned_of, picture_of
-from normalcy.api.levels import load_model
+from normalcy.api.load import load_model
 from normalcy.errors import DataError, ModelError
-from normalcy.nn.device import pick_device
 from normalcy.scoring.fusion import unsquash
 from normalcy.scoring.lesson import Lesson
 from normalcy.scoring.lesson_files import forget_lesson, journal, lesson_ids, new_lesson_id, save_lesson
@@ -89,8 +87,10 @@ def teach(
         SourceError, VideoError: the clip cannot be used. DataError: nothing in it is unusual. OutputError: the folder cannot
         be written.
     """
+    from normalcy.api.lesson_parts import learned_of, picture_of  # with PyTorch, which a watch may do without
+
     folder, ref = Path(model_dir), as_ref(clip)
-    model = load_model(folder, pick_device(device))
+    model = load_model(folder, device, "torch")
     threshold = model.threshold
     if threshold is None:
         raise ModelError(f"{folder}: has no threshold, so nothing in it can be an alarm; train it to the end")

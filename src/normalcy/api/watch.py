@@ -13,13 +13,13 @@ from pathlib import Path
 from normalcy.api.camera import Camera
 from normalcy.api.cameras import CameraSpec, load_cameras
 from normalcy.api.hub import Hub
-from normalcy.api.levels import load_model, with_taught
 from normalcy.api.live import Board, CameraCard, read_budget, write_card
+from normalcy.api.load import load_model, with_taught
 from normalcy.errors import OutputError, UsageError
 from normalcy.events.endpoint import Endpoint
 from normalcy.events.record import EventRecord
 from normalcy.events.state import CameraState, WatchState
-from normalcy.nn.device import pick_device
+from normalcy.exported.graph import installed
 from normalcy.scoring.lesson_files import stamp
 from normalcy.scoring.model import Model
 from normalcy.scoring.settings import Alarm, alarm, with_settings
@@ -54,6 +54,7 @@ def watch(
     sets: Sequence[str] = (),
     fast: bool = False,
     device: str = "auto",
+    runtime: str = "auto",
     metrics: str | None = None,
     stop: threading.Event | None = None,
     tell: Callable[[str], None] = lambda line: None,
@@ -74,6 +75,7 @@ def watch(
         sets: settings for scoring, for every camera.
         fast: read files as fast as they can be scored; else as fast as they were filmed.
         device: auto, cpu or cuda.
+        runtime: what runs the networks, as for :func:`normalcy.load`.
         metrics: ``HOST:PORT`` or ``PORT`` (of 127.0.0.1) to serve Prometheus metrics and the health check on.
         stop: ends the watch when set, within seconds: open events are ended and written.
         tell: takes lines for the person who runs this.
@@ -89,7 +91,7 @@ def watch(
     settings = load_cameras(config, sources)
     workers = _workers(len(settings.cameras), device)
     news = [threading.Event() for _ in range(workers)]
-    loaders = [_loader(model, device) for _ in range(workers)]  # a model serves one thread
+    loaders = [_loader(model, device, runtime, 1 if workers > 1 else None) for _ in range(workers)]  # a model serves one thread
     with ExitStack() as stack:
         _claim(out, stack)
         cameras = [
@@ -176,27 +178,29 @@ class _Budgets:
 
 def _workers(cameras: int, device: str) -> int:
     """Scoring threads: on a CPU one for each core, each with one torch thread, which share no work and wait for nobody."""
-    import torch
-
-    if pick_device(device).type != "cpu":
-        return 1
     workers: int = min(cameras, usable_cores())
-    if workers > 1:
-        torch.set_num_threads(1)
+    if installed("torch"):  # models that were exported do without
+        import torch
+
+        from normalcy.nn.device import pick_device
+
+        if pick_device(device).type != "cpu":
+            return 1
+        if workers > 1:
+            torch.set_num_threads(1)
     return workers
 
 
-def _loader(shared: str | Path | None, device: str) -> Load:
+def _loader(shared: str | Path | None, device: str, runtime: str, threads: int | None) -> Load:
     """The model of a camera as it was trained, loaded once for all that share it, and its folder."""
     loaded: dict[Path, Model] = {}
-    on = pick_device(device)
 
     def load(spec: CameraSpec) -> tuple[Model, Path]:
         folder = spec.model or (None if shared is None else Path(shared))
         if folder is None:
             raise UsageError(f"{spec.name}: no model: give --model, or model: in the configuration")
         if folder not in loaded:
-            loaded[folder] = load_model(folder, on, taught=False)
+            loaded[folder] = load_model(folder, device, runtime, threads, taught=False)
         return loaded[folder], folder
 
     return load

@@ -18,6 +18,7 @@ from normalcy.cli.demo import demo
 from normalcy.cli.detect import detect
 from normalcy.cli.doctor import doctor
 from normalcy.cli.eval import evaluate
+from normalcy.cli.export import export
 from normalcy.cli.options import EPILOG
 from normalcy.cli.report import report
 from normalcy.cli.reproduce import reproduce
@@ -39,6 +40,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "score": score,
     "eval": evaluate,
+    "export": export,
     "demo": demo,
     "doctor": doctor,
     "cache": cache,

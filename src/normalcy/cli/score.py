@@ -9,13 +9,13 @@ import typer
 
 import normalcy
 from normalcy.cli import exits, show
-from normalcy.cli.options import ConfigFile, Device, Json, Settings, Sources, given
+from normalcy.cli.options import ConfigFile, Device, Json, Runtime, Settings, Sources, given
 from normalcy.cli.progress import shown
 
 
 def score(
     sources: Sources,
-    model: Annotated[Path, typer.Option(metavar="MODEL_DIR", help="A model that train wrote.", show_default=False)],
+    model: Annotated[Path, typer.Option(metavar="MODEL_DIR", help="A model that train or export wrote.", show_default=False)],
     out: Annotated[
         str, typer.Option(metavar="DIR", help="Folder or address for the results, one folder per video.", show_default=False)
     ],
@@ -25,6 +25,7 @@ def score(
     config: ConfigFile = None,
     sets: Settings = None,
     device: Device = "auto",
+    runtime: Runtime = "auto",
     engine: Annotated[
         str, typer.Option(metavar="here|ray", help="Who scores: this process, or a Ray cluster's workers.")
     ] = "here",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from normalcy.api.demo import DemoResult
     from normalcy.api.doctor import Report
+    from normalcy.api.export import ExportResult
     from normalcy.evaluation.evaluate import Evaluation
     from normalcy.metrics.compare import Comparison
     from normalcy.results.scored import ScoreResult
@@ -143,4 +144,21 @@ def examined(r: Report) -> str:
         lines.append(f"{marks[c.ok]:<3}  {c.name:<{width}}  {c.found}")
         if c.advice:
             lines.append(f"{'':<3}  {'':<{width}}  -> {c.advice}")
+    return "\n".join(lines)
+
+
+def exported(result: ExportResult) -> str:
+    """Where an exported model is, and how its scores compare with PyTorch's."""
+    size = sum(result.files.values()) / 2**20
+    lines = [f"{result.folder}: {', '.join(result.files) or 'no graph is needed'} ({size:.1f} MiB), {result.precision}"]
+    lines += [
+        f"{runtime}: frame scores at most {d:.2g} from PyTorch's (frame level, {result.frames} frames of {result.compared_on})"
+        for runtime, d in result.difference.items()
+    ]
+    torch = result.auc.get("torch")
+    lines += [
+        f"AUC of the frame level: {runtime} {auc:.4f}"
+        + ("" if torch is None or runtime == "torch" else f" ({auc - torch:+.4f})")
+        for runtime, auc in result.auc.items()
+    ]
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 import typer
 
 from normalcy.cli import exits, show
-from normalcy.cli.options import Device, Json, Settings
+from normalcy.cli.options import Device, Json, Runtime, Settings
 from normalcy.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def watch(
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Print every change of an event as one JSON object.")] = False,
     sets: Settings = None,
     device: Device = "auto",
+    runtime: Runtime = "auto",
 ) -> None:
     """Watch cameras, and say when something is not normal. Ctrl-C or SIGTERM ends it cleanly."""
     with _installed():
@@ -69,6 +70,7 @@ def watch(
             sets=sets or (),
             fast=fast,
             device=device,
+            runtime=runtime,
             metrics=metrics,
             stop=stop,
             tell=exits.say,

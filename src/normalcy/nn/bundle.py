@@ -1,22 +1,15 @@
 """The model folder: everything a score depends on, as plain files. Never a pickle.
 
-``model.safetensors`` the network, ``calibration.safetensors`` and ``calibration.json`` what was fitted on normal
-video (arrays and single values), ``exemplars.safetensors`` small pictures of it (normalcy.scoring.exemplars;
-not every model has them), ``config.json`` format, version, configuration and the check sums of the others,
-``README.md`` the card. ``config.json`` is written last.
+Its files and what checks them are in :mod:`normalcy.nn.stored`; here its network is built and filled.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import safetensors.numpy
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
@@ -24,21 +17,11 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from normalcy.config import Config
-from normalcy.errors import ConfigError, ModelError
-from normalcy.files import remove, write_files
+from normalcy.errors import ModelError
 from normalcy.nn.build import Network, build_network, channels_last
-from normalcy.presets import stored_config
-from normalcy.versions import version
+from normalcy.nn.stored import ARRAYS, CARD, CONFIG, FORMAT, MODEL, SCALARS, Stored, read_stored, write_stored
 
-FORMAT = 3
-CLASS = "normalcy-model"
-MODEL, ARRAYS, SCALARS, CONFIG, CARD = (
-    "model.safetensors",
-    "calibration.safetensors",
-    "calibration.json",
-    "config.json",
-    "README.md",
-)
+__all__ = ["ARRAYS", "CARD", "CONFIG", "FORMAT", "MODEL", "SCALARS", "Bundle", "load_bundle", "save_bundle", "with_network"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +42,6 @@ class Bundle:
     """sha256 (hex) over network, calibration and configuration; the card does not count."""
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _json(value: Any, what: str) -> bytes:
-    def plain(o: Any) -> Any:
-        if isinstance(o, np.generic):
-            return o.item()
-        if isinstance(o, Path):
-            return str(o)
-        raise TypeError(f"{what}: a {type(o).__name__} cannot be stored")
-
-    try:
-        return (json.dumps(value, indent=2, default=plain, allow_nan=False) + "\n").encode()
-    except ValueError as e:
-        raise ValueError(f"{what}: a value is not a finite number: {e}") from e
-
-
 def save_bundle(
     folder: str | Path,
     network: Network,
@@ -93,40 +58,7 @@ def save_bundle(
     Raises OutputError where it cannot be written, ValueError for a calibration value that is not finite.
     """
     state = {k: v.detach().to("cpu").contiguous() for k, v in network.state_dict().items()}
-    arrays = {k: np.ascontiguousarray(v) for k, v in calibration.items() if isinstance(v, np.ndarray)}
-    scalars = {k: v for k, v in calibration.items() if k not in arrays}
-    files = {
-        MODEL: safetensors.torch.save(state),
-        ARRAYS: safetensors.numpy.save(arrays),
-        SCALARS: _json(scalars, "calibration"),
-        **{name: data for name, data in (beside or {}).items() if data is not None},
-    }
-    head = {
-        "class": CLASS,
-        "format_version": FORMAT,
-        "normalcy_version": version(),
-        "sha256": {name: _digest(data) for name, data in files.items()},
-        "extra": dict(extra or {}),
-        "config": config.model_dump(mode="json"),
-    }
-    write_files(Path(folder), {**files, CARD: card.encode(), CONFIG: _json(head, "config")})
-    for name, data in (beside or {}).items():
-        if data is None:
-            remove(Path(folder) / name)
-
-
-def file_of_model(folder: Path, name: str) -> bytes | None:
-    """The content of a file that a model keeps beside its own; None for a model without it.
-
-    Raises ModelError where it is missing though the model lists it, or is not the one that was written with it.
-    """
-    head = _head(folder / CONFIG, _read(folder / CONFIG))
-    if name not in head["sha256"]:
-        return None
-    data = _read(folder / name)
-    if head["sha256"][name] != _digest(data):
-        raise ModelError(f"{folder / name}: damaged, or not written together with {CONFIG}; copy the whole folder again")
-    return data
+    write_stored(Path(folder), config, safetensors.torch.save(state), calibration, card, extra, beside)
 
 
 def load_bundle(folder: str | Path, device: str | torch.device = "cpu") -> Bundle:
@@ -134,59 +66,13 @@ def load_bundle(folder: str | Path, device: str | torch.device = "cpu") -> Bundl
 
     Raises ModelError, naming the file: missing, damaged, of another format, or a network that does not fit its configuration.
     """
-    folder = Path(folder)
-    if not (folder / CONFIG).is_file():
-        raise ModelError(f"{folder}: not a model folder: {CONFIG} is missing; train one with: normalcy train")
-    head_bytes = _read(folder / CONFIG)
-    head = _head(folder / CONFIG, head_bytes)
-    blobs = {name: _read(folder / name) for name in (MODEL, ARRAYS, SCALARS)}
-    for name, data in blobs.items():
-        if head["sha256"].get(name) != _digest(data):
-            raise ModelError(
-                f"{folder / name}: damaged, or not written together with {CONFIG}; copy the whole folder again or train anew"
-            )
-    try:
-        config = stored_config(head["config"], str(folder / CONFIG))
-    except ConfigError as e:
-        raise ModelError(f"{e}; written by Normalcy {head.get('normalcy_version', 'unknown')}, this is {version()}") from e
-    network = _network(config, _tensors(folder / MODEL, blobs[MODEL]), folder / MODEL)
-    try:
-        arrays = safetensors.numpy.load(blobs[ARRAYS])
-        scalars = json.loads(blobs[SCALARS])
-    except (SafetensorError, ValueError) as e:
-        raise ModelError(f"{folder}: the calibration cannot be read: {e}") from e
-    whole = _digest(b"".join([head_bytes, *(blobs[n] for n in (MODEL, ARRAYS, SCALARS))]))
-    return Bundle(folder, channels_last(network.to(device).eval()), config, arrays, scalars, head.get("extra", {}), whole)
+    return with_network(read_stored(folder), device)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ModelError(f"{path}: missing; the model folder is not whole") from None
-    except OSError as e:
-        raise ModelError(f"{path}: cannot be read: {e.strerror or e}") from e
-
-
-def _head(path: Path, data: bytes) -> dict[str, Any]:
-    try:
-        head = json.loads(data)
-    except ValueError as e:
-        raise ModelError(f"{path}: damaged, not JSON: {e}") from e
-    if not isinstance(head, dict) or head.get("class") != CLASS or not isinstance(head.get("format_version"), int):
-        raise ModelError(f"{path}: this is not the configuration of a Normalcy model")
-    if head["format_version"] > FORMAT:
-        raise ModelError(
-            f"{path}: written by a newer Normalcy (format {head['format_version']}); this is format {FORMAT}: upgrade Normalcy"
-        )
-    if head["format_version"] < FORMAT:
-        raise ModelError(
-            f"{path}: written by an older Normalcy (format {head['format_version']}, this is {FORMAT}), which measured normal "
-            "in another way: train the model again"
-        )
-    if not isinstance(head.get("config"), dict) or not isinstance(head.get("sha256"), dict):
-        raise ModelError(f"{path}: damaged: config or sha256 is missing")
-    return head
+def with_network(s: Stored, device: str | torch.device = "cpu") -> Bundle:
+    """A folder that was read, with its network. Raises ModelError for a network that does not fit its configuration."""
+    network = _network(s.config, _tensors(s.folder / MODEL, s.blobs[MODEL]), s.folder / MODEL)
+    return Bundle(s.folder, channels_last(network.to(device).eval()), s.config, s.arrays, s.scalars, s.extra, s.hash)
 
 
 def _tensors(path: Path, data: bytes) -> dict[str, Tensor]:

@@ -7,23 +7,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from normalcy.config import Config
-from normalcy.nn.build import Network
-from normalcy.nn.bundle import load_bundle
-from normalcy.objects.folds import ObjectFolds
-from normalcy.objects.model import ObjectModel, region_size
-from normalcy.objects.seen_level import SeenFolds, Watched
 from normalcy.objects.seen_model import SeenModel
 from normalcy.objects.seen_scorer import SeenScorer
-from normalcy.objects.training_boxes import TrainingBoxes
-from normalcy.scoring.calibration import FrameFolds
 from normalcy.scoring.crossfit import ScoreOfFrames, cross_fit, plan_of, threshold_of
 from normalcy.scoring.exemplars import Wanted
 from normalcy.scoring.frame_model import FrameModel
@@ -34,6 +26,10 @@ from normalcy.scoring.scorer import Scorer
 from normalcy.types import Frame, FrameScore, Piece, VideoInfo
 from normalcy.video.cache import open_cache
 from normalcy.video.source import VideoRef
+
+if TYPE_CHECKING:
+    from normalcy.nn.build import Network
+    from normalcy.objects.model import ObjectModel
 
 FRAME, OBJECTS = "frame", "objects"
 """Names of the two levels among the readouts."""
@@ -70,12 +66,20 @@ class BothModel(Model):
         return {**WORDS, **self.frame.words, **{PREFIX + n: text for n, text in self.objects.words.items()}}
 
     def describe(self) -> str:
-        rule = "The mean" if isinstance(self.objects, ObjectModel) else "The root of the sum of squares"
+        rule = "The root of the sum of squares" if isinstance(self.objects, SeenModel) else "The mean"
         return f"{rule} of two levels. Frame level: {self.frame.describe()}. Object level: {self.objects.describe()}"
 
     @property
-    def device(self) -> torch.device:
+    def device(self) -> str:
         return self.frame.device
+
+    @property
+    def runtime(self) -> str:
+        return self.frame.runtime
+
+    @property
+    def precision(self) -> str:
+        return self.frame.precision
 
     def with_config(self, cfg: Config) -> Self:
         of_objects = cfg.model_copy(update={"level": "object", "tasks": self.objects.cfg.tasks})
@@ -165,6 +169,12 @@ def calibrate_both(network: Network, footage: NormalVideo, objects_folder: Path)
     Both are cross-fitted in the same folds: a piece that is scored was in neither level's statistics.
     objects_folder: of the trained object level. footage: the frame level's.
     """
+    from normalcy.nn.bundle import load_bundle
+    from normalcy.objects.folds import ObjectFolds
+    from normalcy.objects.model import region_size
+    from normalcy.objects.training_boxes import TrainingBoxes
+    from normalcy.scoring.calibration import FrameFolds
+
     plan, frames = plan_of(footage), FrameFolds(network, footage)
     model, by_frames = cross_fit(plan, frames.fit)
     bundle = load_bundle(objects_folder, model.device)
@@ -189,6 +199,9 @@ def calibrate_seen_both(network: Network, footage: NormalVideo) -> FrameModel | 
 
     The frame level alone where the normal video shows no object.
     """
+    from normalcy.objects.seen_level import SeenFolds, Watched
+    from normalcy.scoring.calibration import FrameFolds
+
     plan, frames = plan_of(footage), FrameFolds(network, footage)
     model, by_frames = cross_fit(plan, frames.fit)
     watched = Watched.of(footage)

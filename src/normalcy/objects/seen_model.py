@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from normalcy.config import Config
@@ -67,8 +66,8 @@ class SeenModel(Model):
         )
 
     @property
-    def device(self) -> torch.device:
-        return torch.device("cpu")
+    def device(self) -> str:
+        return "cpu"
 
     def with_config(self, cfg: Config) -> Self:
         other = copy.copy(self)

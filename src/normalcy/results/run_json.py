@@ -32,7 +32,8 @@ class Timings:
 
 def key(model: Model) -> dict[str, Any]:
     """What decides the numbers besides the video itself: the model, and the settings that may change when it scores."""
-    return {"normalcy": version(), "model": model.hash, "settings": values(model.cfg, "score", "place")}
+    runtime = {} if model.runtime == "torch" else {"runtime": model.runtime}  # which change the last digits
+    return {"normalcy": version(), "model": model.hash, **runtime, "settings": values(model.cfg, "score", "place")}
 
 
 def run_values(
@@ -57,7 +58,8 @@ def run_values(
         "source": {"width": info.width, "height": info.height, "fps": info.fps, "rotation": info.rotation},
         "model": model.hash,
         "device": str(model.device),
-        "precision": model.cfg.scoring.precision,
+        "runtime": model.runtime,
+        "precision": model.precision,
         "seed": model.cfg.seed,
         "versions": versions(),
         "timings": {

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from normalcy.errors import ModelError
-from normalcy.nn.bundle import file_of_model
+from normalcy.nn.stored import file_of_model
 from normalcy.scoring.lesson import spread_choice
 from normalcy.types import Box
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from normalcy.clips.sampling import span, step_at
@@ -19,16 +18,17 @@ from normalcy.scoring.levels import less_usual, levels_of
 from normalcy.scoring.model import CalibratedModel
 from normalcy.scoring.place import top_mean
 from normalcy.scoring.readout import VOICE_WORDS, FrameReadout
-from normalcy.scoring.readouts import build_readouts
 from normalcy.scoring.scene import Arrays
 from normalcy.scoring.scorer import Scorer, Window, WindowScorer
 from normalcy.scoring.statistics import FrameNormal, RawReadings, calibrate_folds
 from normalcy.scoring.timeline import Anchor, Timeline
-from normalcy.scoring.windows import Windows
 from normalcy.types import Frame, VideoInfo
 from normalcy.video.convert import shrink
 from normalcy.video.reader import working_size
 from normalcy.video.source import VideoRef
+
+if TYPE_CHECKING:
+    from normalcy.scoring.windows import Windows
 
 Image = NDArray[np.uint8]
 
@@ -51,6 +51,8 @@ class FrameModel(CalibratedModel[FrameNormal]):
     """Of readouts that lessons lower by their level alone, how high they read there (normalcy.scoring.levels)."""
 
     def _build_readouts(self) -> list[FrameReadout]:
+        from normalcy.scoring.readouts import build_readouts  # the readouts need torch, which exported models do without
+
         return build_readouts(self.cfg)
 
     def describe(self) -> str:
@@ -71,14 +73,20 @@ class FrameModel(CalibratedModel[FrameNormal]):
 
     def windows(self, frames_NHWC: NDArray[np.uint8], index_BT: NDArray[np.int64]) -> Windows:
         """Put windows on the model's device: (N, H, W, 3) uint8 frames, and which of them are in each window (B, T)."""
+        import torch
+
+        from normalcy.scoring.windows import Windows
+
         frames, index = torch.from_numpy(frames_NHWC).to(self.device), torch.from_numpy(index_BT).to(self.device)
         return Windows(self.network, frames, index, self.cfg, self.encoder)
 
-    @torch.inference_mode()
     def observe(self, x: Windows) -> None:
         """Show the readouts one batch of windows of normal video."""
-        for r in self.readouts:
-            r.observe(x)
+        import torch
+
+        with torch.inference_mode():
+            for r in self.readouts:
+                r.observe(x)
 
     def calibrate(self, windows: Iterable[Windows]) -> None:
         """Fit places and values on normal windows that the readouts were not fitted on."""
@@ -87,9 +95,16 @@ class FrameModel(CalibratedModel[FrameNormal]):
             raw.add(w)
         self.normal = calibrate_folds([raw], self.cfg.scoring).whole
 
-    @torch.inference_mode()
     def read(self, w: Windows) -> Reading:
         """Calibrated values and map of windows. Raises ModelError for a model that was never calibrated."""
+        import torch
+
+        with torch.inference_mode():
+            return self._read(w)
+
+    def _read(self, w: Windows) -> Reading:
+        import torch
+
         s, normal = self.cfg.scoring, self.calibrated()
         values, fused, local = [], torch.zeros(len(w), *w.grid), 0
         for r in self.readouts:

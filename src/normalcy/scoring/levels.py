@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from normalcy.scoring.lesson import Lesson, around
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LEVEL = "level"
 """Key of a lesson's array."""
@@ -36,8 +38,14 @@ def levels_of(names: Iterable[str], lessons: Sequence[Lesson]) -> dict[str, NDAr
     return out
 
 
+def levels_at(usual_hw: NDArray[np.float32], h: int, w: int) -> NDArray[np.float32]:
+    """What is usual on a grid of h times w places."""
+    return np.asarray(cv2.resize(usual_hw, (w, h), interpolation=cv2.INTER_NEAREST), dtype=np.float32)
+
+
 def less_usual(z_Bhw: Tensor, usual_hw: NDArray[np.float32]) -> Tensor:
     """Readings less what is usual; those below typical stay."""
-    h, w = z_Bhw.shape[1:]
-    usual = torch.from_numpy(np.asarray(cv2.resize(usual_hw, (w, h), interpolation=cv2.INTER_NEAREST), dtype=np.float32))
+    import torch  # here, since exported models are scored without it
+
+    usual = torch.from_numpy(levels_at(usual_hw, z_Bhw.shape[1], z_Bhw.shape[2]))
     return torch.where(z_Bhw > 0, (z_Bhw - usual).clamp_min(0.0), z_Bhw)

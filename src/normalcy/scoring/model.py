@@ -6,18 +6,13 @@ import copy
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from normalcy.config import Config
 from normalcy.errors import ModelError
-from normalcy.nn.build import Network
-from normalcy.nn.bundle import Bundle
-from normalcy.nn.encoder import Encoder
-from normalcy.nn.fold_batchnorm import folded
 from normalcy.scoring.exemplars import Wanted
 from normalcy.scoring.lesson import Lesson, shown
 from normalcy.scoring.readout import Readout
@@ -27,6 +22,11 @@ from normalcy.scoring.threshold import Threshold
 from normalcy.types import Frame, Piece, VideoInfo, VideoScores
 from normalcy.video.reader import VideoReader, probe
 from normalcy.video.source import VideoRef, as_ref
+
+if TYPE_CHECKING:
+    from normalcy.nn.build import Network
+    from normalcy.nn.bundle import Bundle
+    from normalcy.nn.encoder import Encoder
 
 N = TypeVar("N", bound=HasState)
 """A level's statistics of normal."""
@@ -66,9 +66,19 @@ class Model(Protocol):
         ...
 
     @property
-    def device(self) -> torch.device:
-        """Where its network is."""
+    def device(self) -> str:
+        """Where its network is, as PyTorch names it."""
         ...
+
+    @property
+    def runtime(self) -> str:
+        """What runs its network: torch, openvino or onnxruntime."""
+        return "torch"
+
+    @property
+    def precision(self) -> str:
+        """What its network computes in."""
+        return self.cfg.scoring.precision
 
     def with_config(self, cfg: Config) -> Self:
         """The same model with other settings for scoring; network and calibration are shared. This model stays as it is."""
@@ -148,8 +158,12 @@ class CalibratedModel(Model, Generic[N]):
     """Events that a person called normal."""
 
     def __init__(self, cfg: Config, network: Network) -> None:
-        self.cfg = cfg
         self.network = network.eval()
+        self._begin(cfg)
+
+    def _begin(self, cfg: Config) -> None:
+        """Everything but the network, before calibration."""
+        self.cfg = cfg
         self.readouts = self._build_readouts()
         self.normal = None
         self.scenes = []
@@ -178,12 +192,14 @@ class CalibratedModel(Model, Generic[N]):
         return [r.voice for r in self.readouts]
 
     @property
-    def device(self) -> torch.device:
-        return next(self.network.parameters()).device
+    def device(self) -> str:
+        return str(next(self.network.parameters()).device)
 
     @cached_property
     def encoder(self) -> Encoder:
         """The network's encoder with batch normalisation folded into its convolutions: the same features, faster."""
+        from normalcy.nn.fold_batchnorm import folded
+
         return folded(self.network.encoder)
 
     def fit(self) -> None:

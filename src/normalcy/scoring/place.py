@@ -10,12 +10,13 @@ import functools
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SPREAD_FLOOR = 0.25
 """A zone's spread is never taken under this share of the whole frame's: where nothing ever moved, a flicker is no event."""
@@ -97,6 +98,8 @@ class PlaceStatistics:
 
     def z(self, maps_BKhw: Tensor, bands: int, columns: int, two_sided: tuple[bool, ...]) -> Tensor:
         """Raw component maps -> one map (B, h, w) in standard deviations of normal video at the same place."""
+        import torch  # here, since exported models are scored without it
+
         zone = zones(maps_BKhw.shape[2], maps_BKhw.shape[3], bands, columns)
         z = (maps_BKhw - torch.from_numpy(self.mean_KZ[:, zone])) / torch.from_numpy(self.spread_KZ[:, zone])
         return torch.where(torch.tensor(two_sided)[:, None, None], z.abs(), z).mean(dim=1)

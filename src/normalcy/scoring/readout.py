@@ -9,14 +9,17 @@ the object's crops once and kept, since an object is cut once and read by every 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from normalcy.config import Config
-from normalcy.scoring.windows import Windows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from normalcy.scoring.windows import Windows
 
 Arrays = dict[str, NDArray[np.float32]]
 Observed = TypeVar("Observed", contravariant=True)
@@ -55,7 +58,7 @@ NETWORK, PLAIN = "network", "plain"
 VOICE_WORDS = {NETWORK: "the network", PLAIN: "the pictures without a network"}
 
 
-class FrameReadout(Readout[Windows]):
+class FrameReadout(Readout["Windows"]):
     """One reading of windows of frames."""
 
     voice = NETWORK

@@ -11,19 +11,21 @@ import functools
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from normalcy.config import ScoringConfig
 from normalcy.errors import TrainingError
 from normalcy.scoring.crossfit import CrossFitted, leave_one_out
 from normalcy.scoring.place import Moments, PlaceStatistics, moments_of, top_mean
 from normalcy.scoring.readout import FrameReadout
-from normalcy.scoring.windows import Windows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from normalcy.scoring.windows import Windows
 
 SHRINK = 50.0
 """Windows that a zone's own statistics are mixed with: a zone that hardly saw anything leans on its band of rows."""
@@ -82,15 +84,17 @@ class RawReadings:
     def __len__(self) -> int:
         return sum(map(len, self.maps[0]))
 
-    @torch.inference_mode()
     def add(self, w: Windows) -> None:
         """Read one batch of windows."""
-        for r, kept, values in zip(self.readouts, self.maps, self.own, strict=True):
-            maps = r.maps(w)
-            value = r.values(maps)
-            kept.append(maps.cpu())
-            if value is not None:
-                values.append(value.cpu())
+        import torch
+
+        with torch.inference_mode():
+            for r, kept, values in zip(self.readouts, self.maps, self.own, strict=True):
+                maps = r.maps(w)
+                value = r.values(maps)
+                kept.append(maps.cpu())
+                if value is not None:
+                    values.append(value.cpu())
 
 
 def calibrate_folds(folds: Sequence[RawReadings], s: ScoringConfig) -> CrossFitted[FrameNormal]:
@@ -99,6 +103,8 @@ def calibrate_folds(folds: Sequence[RawReadings], s: ScoringConfig) -> CrossFitt
     The values of a fold are taken with the places of all other folds; centre and scale are those of all values together.
     With a single fold its places serve itself. Raises TrainingError if there is no window.
     """
+    import torch
+
     filled = [k for k, fold in enumerate(folds) if len(fold)]
     if not filled:
         raise TrainingError("no normal video is left to calibrate on; give more or longer training video")
@@ -132,6 +138,8 @@ def _places(parts: Sequence[tuple[Moments, int]], s: ScoringConfig) -> PlaceStat
 
 
 def _map_scale(fused: list[Tensor], local: int) -> float:
+    import torch
+
     if not fused:
         return 1.0
     peaks = torch.cat([m.flatten(1).amax(dim=1) for m in fused]) / local

@@ -57,6 +57,12 @@ def flow(
     return np.asarray(cv2.resize(field, (grid[1], grid[0]), interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
+def fields_of(frames_NHWC: NDArray[np.uint8], pairs_B2: NDArray[np.int64], grid: tuple[int, int]) -> Floats:
+    """flow() from the first to the second frame of each pair: (B, h, w, 2). frames_NHWC: RGB."""
+    grey = {int(i): cv2.cvtColor(frames_NHWC[i], cv2.COLOR_RGB2GRAY) for i in np.unique(pairs_B2)}
+    return np.stack([flow(grey[a], grey[b], grid) for a, b in pairs_B2.tolist()])
+
+
 @dataclass(frozen=True, slots=True)
 class Velocities:
     """The velocities of normal video."""

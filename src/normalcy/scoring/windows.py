@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from normalcy.nn.build import Network
 from normalcy.nn.encoder import Encoder
 from normalcy.nn.heads import PLACE
 from normalcy.nn.inputs import to_pixels, with_differences
-from normalcy.scoring.velocity import flow
+from normalcy.scoring.velocity import fields_of
 
 CHUNK_PIXELS = 1_000_000
 """On a CPU the encoder takes about this many input pixels (frames x height x width) at a time: activations then stay small
@@ -120,9 +119,7 @@ class Windows:
     @cached_property
     def velocity(self) -> NDArray[np.float32]:
         """Optical flow between the two middle frames of each window, in pixels, on the score grid: (B, h, w, 2)."""
-        pairs = self.frames_NHWC[self._middle].cpu().numpy()
-        grey = [[cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in pair] for pair in pairs]
-        return np.stack([flow(before, after, self.grid) for before, after in grey])
+        return fields_of(self.frames_NHWC.cpu().numpy(), self._middle.cpu().numpy(), self.grid)
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import pytest
 
 import normalcy
 from fakes import write_video
-from normalcy.api.levels import load_model
+from normalcy.api.load import load_model
 from normalcy.api.teach import forget, lesson_of_event, teach
 from normalcy.errors import DataError, ModelError
 from normalcy.scoring.lesson_files import FOLDER, about_lessons, journal, stamp

@@ -13,7 +13,7 @@ import torch
 
 from normalcy.config import Config
 from normalcy.errors import ModelError, OutputError
-from normalcy.nn import bundle
+from normalcy.nn import stored
 from normalcy.nn.build import Network, build_network
 from normalcy.nn.bundle import load_bundle, save_bundle
 from normalcy.presets import load_config
@@ -197,7 +197,7 @@ def test_a_network_that_does_not_fit_its_configuration(key: str, reason: str, tm
 
 
 def test_format_is_the_documented_one() -> None:
-    assert bundle.FORMAT == 3 and bundle.CLASS == "normalcy-model"
+    assert stored.FORMAT == 3 and stored.CLASS == "normalcy-model"
 
 
 def test_a_setting_younger_than_the_model_is_as_it_was_then(tmp_path: Path) -> None:
