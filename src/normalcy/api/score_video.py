@@ -22,6 +22,7 @@ from normalcy.results.scored import ScoredVideo
 from normalcy.results.series import Series
 from normalcy.results.warnings import warnings_of
 from normalcy.scoring.model import Model
+from normalcy.scoring.pipeline import Ahead, in_threads, room_for
 from normalcy.scoring.settings import Alarm
 from normalcy.types import Frame, Progress
 from normalcy.video.damage import Damage
@@ -71,7 +72,7 @@ are needed."""
 
 
 class Observed:
-    """The frames of a reader; counts how long decoding took and which frames repeat the one before."""
+    """The frames of a reader; counts how long they were waited for and which frames repeat the one before."""
 
     def __init__(self, frames: Iterator[Frame]) -> None:
         self._frames = frames
@@ -96,16 +97,19 @@ def read_video(job: Job, context: Context, maps: bool, take: Take) -> Passage:
     cfg, info = job.model.cfg, context.info
     if cfg.level != "frame":
         job.report("detect", 0, info.frames)
-    scorer = job.model.scorer(info, maps, job.ref)
-    stream = Stream(scorer, job.alarm, cfg.alarm, (info.width, info.height))
-    with VideoReader(job.ref, scorer.size, config=cfg.video) as reader:
-        frames = Observed(reader)
+    with (
+        in_threads(job.model.scorer(info, maps, job.ref)) as scorer,
+        VideoReader(job.ref, scorer.size, config=cfg.video) as reader,
+        Ahead(reader, room_for(scorer.size)) as ahead,
+    ):
+        stream = Stream(scorer, job.alarm, cfg.alarm, (info.width, info.height))
+        frames = Observed(ahead)
         for frame in frames:
             take(stream.push(frame))
             if (frame.index + 1) % REPORT_EVERY == 0:
                 job.report("score", frame.index + 1, info.frames)
         take(stream.finish())
-    return Passage(frames.decode_s, frames.repeated, reader.damage)
+        return Passage(frames.decode_s, frames.repeated, reader.damage)
 
 
 def score_video(job: Job, source: Source = read_video) -> ScoredVideo:

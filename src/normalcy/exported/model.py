@@ -101,6 +101,10 @@ class ExportedModel(FrameModel):
         return "cpu"
 
     @property
+    def stride(self) -> tuple[int, int, int]:
+        return self.open.exported.stride
+
+    @property
     def runtime(self) -> str:
         return self.open.runtime
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import Future
 from functools import cached_property
 
 import numpy as np
@@ -28,6 +30,8 @@ class GraphWindows:
         self._graphs, self._stride, self.cfg = graphs, stride, cfg
         self.frames_NHWC, self.index_BT = frames_NHWC, index_BT
         self.length = index_BT.shape[1]
+        self.flows: Sequence[Future[Floats]] = ()
+        """The velocity of each window, where a thread takes it already."""
 
     def __len__(self) -> int:
         return len(self.index_BT)
@@ -74,6 +78,8 @@ class GraphWindows:
     @cached_property
     def velocity(self) -> Floats:
         """Optical flow between the two middle frames of each window, in pixels, on the score grid: (B, h, w, 2)."""
+        if self.flows:
+            return np.stack([f.result() for f in self.flows])
         return fields_of(self.frames_NHWC, self._middle, self.grid)
 
 

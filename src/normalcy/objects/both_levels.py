@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import cv2
@@ -22,6 +23,7 @@ from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.lesson import Lesson
 from normalcy.scoring.model import Model
 from normalcy.scoring.normal_video import NormalVideo
+from normalcy.scoring.pipeline import in_threads
 from normalcy.scoring.scorer import Scorer
 from normalcy.types import Frame, FrameScore, Piece, VideoInfo
 from normalcy.video.cache import open_cache
@@ -128,12 +130,36 @@ class BothScorer:
     def finish(self) -> list[FrameScore]:
         return self._joined([s.finish() for s in self._scorers])
 
+    def in_threads(self) -> BothInThreads:
+        """Both levels side by side (normalcy.scoring.pipeline)."""
+        return BothInThreads(self)
+
     def _joined(self, new: Sequence[list[FrameScore]]) -> list[FrameScore]:
         """Frames that are final at both levels."""
         for waiting, scores in zip(self._waiting, new, strict=True):
             waiting.extend(scores)
         a, b = self._waiting
         return [joined(a.popleft(), b.popleft(), self._rule) for _ in range(min(len(a), len(b)))]
+
+
+class BothInThreads(BothScorer):
+    """Each level in a thread of its own."""
+
+    def __init__(self, both: BothScorer) -> None:
+        self._threads = [in_threads(s) for s in both._scorers]
+        super().__init__(self._threads[0], self._threads[1], both._rule)
+        self.size = both.size
+
+    def close(self) -> None:
+        """End the threads."""
+        for t in self._threads:
+            t.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
 
 
 def mean(frame: Any, objects: Any) -> Any:

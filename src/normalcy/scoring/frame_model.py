@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,6 +23,7 @@ from normalcy.scoring.scene import Arrays
 from normalcy.scoring.scorer import Scorer, Window, WindowScorer
 from normalcy.scoring.statistics import FrameNormal, RawReadings, calibrate_folds
 from normalcy.scoring.timeline import Anchor, Timeline
+from normalcy.scoring.velocity import fields_of
 from normalcy.types import Frame, VideoInfo
 from normalcy.video.convert import shrink
 from normalcy.video.reader import working_size
@@ -65,6 +67,11 @@ class FrameModel(CalibratedModel[FrameNormal]):
 
     def scorer(self, info: VideoInfo, maps: bool = False, ref: VideoRef | None = None) -> Scorer:
         return WindowScorer(self.cfg, info, FrameReader(self, info), self.timeline(info, maps), self.cfg.scoring.stride)
+
+    @property
+    def stride(self) -> tuple[int, int, int]:
+        """Input steps per place of a map in time, height and width."""
+        return self.network.encoder.stride
 
     def timeline(self, info: VideoInfo, maps: bool) -> Timeline:
         """What turns the values of one video's windows into scores of its frames."""
@@ -147,6 +154,9 @@ class FrameReader:
         self._centre = (span(model.cfg.clip.length, step_at(info.fps, model.cfg)) - 1) / 2
         self.size = working_size(info.width, info.height, model.cfg.input)
         self._unread: list[Window[Image]] = []
+        self._pool: ThreadPoolExecutor | None = None
+        self._flows: list[Future[NDArray[np.float32]]] = []
+        """Optical flow of each window that is not read yet, where a thread takes it."""
 
     def take(self, frame: Frame) -> Image:
         height, width = frame.image.shape[:2]
@@ -161,19 +171,42 @@ class FrameReader:
         if self._normal is None:  # the first window of a segment says where the camera stands
             self._normal = self._model.at(np.stack(window.frames))
         self._unread.append(window)
+        if self._pool is not None:
+            self._flows.append(self._pool.submit(self._flow, window))
 
     def read(self) -> list[Anchor]:
         assert self._normal is not None  # chosen with the first window
         images = {i: image for w in self._unread for i, image in zip(w.numbers, w.frames, strict=True)}
         place = {number: k for k, number in enumerate(images)}
         index_BT = np.array([[place[i] for i in w.numbers] for w in self._unread], dtype=np.int64)
-        reading = self._normal.read(self._model.windows(np.stack(list(images.values())), index_BT))
+        windows = self._model.windows(np.stack(list(images.values())), index_BT)
+        if self._flows:
+            windows.flows = self._flows.copy()
+            self._flows.clear()
+        reading = self._normal.read(windows)
         anchors = [
             Anchor(w.start + self._centre, values, score_map)
             for w, values, score_map in zip(self._unread, reading.values, reading.maps, strict=True)
         ]
         self._unread.clear()
         return anchors
+
+    def in_threads(self) -> Callable[[], None]:
+        """From now on a thread takes optical flow while others decode and run the network; returns what ends it."""
+        if "velocity" in self._model.names:
+            self._pool = ThreadPoolExecutor(1, "normalcy-flow")
+        return self._close
+
+    def _close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def _flow(self, window: Window[Image]) -> NDArray[np.float32]:
+        middle = len(window.frames) // 2
+        pair = np.stack(window.frames[middle - 1 : middle + 1])
+        _, sy, sx = self._model.stride
+        grid = -(-pair.shape[1] // sy), -(-pair.shape[2] // sx)
+        return np.asarray(fields_of(pair, np.array([[0, 1]]), grid)[0])
 
     def cut(self) -> None:
         self._normal = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from normalcy.clips.sampling import span, step_at
 from normalcy.config import Config
@@ -152,6 +152,13 @@ class WindowScorer(Generic[T]):
         done = self._end_segment() + self._timeline.finish()
         self._reader.finish()
         return done
+
+    def in_threads(self) -> Any:
+        """This scorer in a thread, its reader taken apart as it knows best (normalcy.scoring.pipeline)."""
+        from normalcy.scoring.pipeline import ThreadScorer
+
+        apart = getattr(self._reader, "in_threads", None)
+        return ThreadScorer(self, apart() if apart is not None else lambda: None)
 
     def _end_segment(self) -> list[FrameScore]:
         """No clip and no smoothing reaches into the next; in a segment too short for a clip the last frame is repeated."""

@@ -8,7 +8,9 @@ logarithm of their speed, so that where cars set what is usual a runner is still
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -41,6 +43,7 @@ KEPT = 4000
 """Fields of normal video that are kept for fitting, drawn evenly from all."""
 
 Floats = NDArray[np.float32]
+_own = threading.local()
 
 
 def flow(
@@ -53,8 +56,15 @@ def flow(
 
     preset: OpenCV's; its fastest works on a quarter of the resolution, where a far walker is smaller than a patch.
     """
-    field = cv2.DISOpticalFlow.create(preset).calc(before_HW, after_HW, None)
+    field = _solver(preset).calc(before_HW, after_HW, None)
     return np.asarray(cv2.resize(field, (grid[1], grid[0]), interpolation=cv2.INTER_AREA), dtype=np.float32)
+
+
+def _solver(preset: int) -> Any:
+    """OpenCV's, one for each thread: it keeps its memory from one pair of frames to the next, and nothing else."""
+    if (getattr(_own, "preset", None)) != preset:
+        _own.preset, _own.solver = preset, cv2.DISOpticalFlow.create(preset)
+    return _own.solver
 
 
 def fields_of(frames_NHWC: NDArray[np.uint8], pairs_B2: NDArray[np.int64], grid: tuple[int, int]) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import Future
 from functools import cached_property
 
 import numpy as np
@@ -39,6 +41,8 @@ class Windows:
         self.index_BT = index_BT
         self.length = index_BT.shape[1]
         self._bf16 = cfg.scoring.precision == "bf16"
+        self.flows: Sequence[Future[NDArray[np.float32]]] = ()
+        """The velocity of each window, where a thread takes it already."""
         self._dropped: dict[int, Tensor] = {}
 
     def __len__(self) -> int:
@@ -119,6 +123,8 @@ class Windows:
     @cached_property
     def velocity(self) -> NDArray[np.float32]:
         """Optical flow between the two middle frames of each window, in pixels, on the score grid: (B, h, w, 2)."""
+        if self.flows:
+            return np.stack([f.result() for f in self.flows])
         return fields_of(self.frames_NHWC.cpu().numpy(), self._middle.cpu().numpy(), self.grid)
 
     @property
