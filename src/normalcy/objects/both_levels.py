@@ -93,7 +93,7 @@ class BothModel(Model):
 
     def with_lessons(self, lessons: Sequence[Lesson]) -> Self:
         """See Model."""
-        if isinstance(self.objects, ObjectModel):
+        if not isinstance(self.objects, SeenModel):
             return super().with_lessons(lessons)
         return type(self)(self.frame.with_lessons(lessons), self.objects.with_lessons(lessons))
 
