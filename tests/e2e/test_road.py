@@ -169,7 +169,7 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert names[0] == "fused" and names[-7:] == [*PICTURE, "random (mean of 20)", "constant", "position"]
     assert {"simulate", "train", "score and evaluate", "report", "watch"} == set(r.seconds)
     page = r.report.read_text(encoding="utf-8")
-    assert "What the model learned" in page and "What it would notice" in page
+    assert "What the model learned" in page
     assert r.watched is not None and (r.watched / "events.db").exists()
     assert "motion (by row)" in page and "data:image/jpeg" in page and "<svg" in page
     assert "http://" not in page.replace("http://www.w3.org", "") and "<script" not in page

@@ -13,7 +13,6 @@ from normalcy.api.teach import Taught, forget, lesson_of_event, teach
 from normalcy.errors import DataError, NormalcyError, OutputError, UsageError
 from normalcy.events.record import Verdict
 from normalcy.events.store import FILE, Store, StoredEvent
-from normalcy.files import write_json
 from normalcy.nn.stored import read_stored
 from normalcy.presets import stored_config
 from normalcy.types import Progress
@@ -41,13 +40,6 @@ class Marked:
         """Plain values for JSON."""
         lesson = None if self.lesson is None else self.lesson.to_dict()
         return {"event": self.event.to_dict(), "lesson": lesson, "forgotten": self.forgotten, "note": self.note}
-
-
-def remember_model(out: Path, camera: str, model: Path) -> None:
-    """Write down which model watches a camera, for those who teach it. Never fails."""
-    with suppress(OSError, OutputError):
-        (out / CAMERAS).mkdir(parents=True, exist_ok=True)
-        write_json(out / CAMERAS / f"{camera}.json", {"camera": camera, "model": str(model.resolve())})
 
 
 def model_of(out: str | Path, camera: str) -> Path | None:

@@ -16,14 +16,14 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from normalcy.errors import NormalcyError, OutputError, UsageError
 from normalcy.events.store import Store
 from normalcy.versions import version
-from normalcy.web import events, learned, live, login, media, recorded, review, threshold
+from normalcy.web import events, learned, live, login, media, recorded, review, threshold, why
 from normalcy.web.guard import LOOPBACK, Guard
 from normalcy.web.jobs import Jobs
 from normalcy.web.pages import HERE, page
 from normalcy.web.security import API, Security
 from normalcy.web.site import WEB, Site
 
-ROUTERS = (login, review, live, recorded, learned, threshold, events, media)
+ROUTERS = (login, review, why, live, recorded, learned, threshold, events, media)
 """Modules with a ``router``; a page more is a line here and one in pages.NAVIGATION."""
 
 

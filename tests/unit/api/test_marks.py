@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from fakes import write_video
-from normalcy.api.marks import figures, mark, marked_clips, model_of, remember_model, retrain
+from normalcy.api.live import CameraCard, write_card
+from normalcy.api.marks import figures, mark, marked_clips, model_of, retrain
 from normalcy.errors import DataError, UsageError
 from normalcy.events.record import EventRecord
 from normalcy.events.sinks.jsonl import read_events
@@ -42,7 +43,7 @@ def watched(tmp_path: Path, folder: Path) -> Path:
     store.send(EventRecord("b", "gate", 1, "end", "anomaly", "alert", now, now - 20, now - 15, 3.0, clip="media/gone.mp4"))
     store.send(EventRecord("c", "gate", 1, "end", "lost", "alert", now, now - 30, now - 25))
     store.close()
-    remember_model(out, "gate", folder)
+    write_card(out, CameraCard("gate", "file", str(folder.resolve()), "", "frame", None, "", {}, []))
     return out
 
 
