@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -83,6 +84,34 @@ def needs(name: str) -> str:
     if path is None:
         pytest.skip(f"{name} is not installed (.ci/run installs it where it can)")
     return path
+
+
+@contextmanager
+def s3_server() -> Iterator[str]:
+    """The address of a server of S3's protocol with an empty bucket ``archive``, and the environment to reach it by.
+
+    moto's server is taken from the path, or from NORMALCY_TEST_MOTO: its dependencies contradict ours, so it has an environment
+    of its own (.ci/run makes one).
+    """
+    program = os.environ.get("NORMALCY_TEST_MOTO") or needs("moto_server")
+    port = free_port()
+    server = subprocess.Popen(
+        [program, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    address = f"http://127.0.0.1:{port}"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"ACCESS_KEY_ID": "key", "SECRET_ACCESS_KEY": "secret", "ENDPOINT_URL": address}.items():
+            patch.setenv(f"AWS_{name}", value)
+        for name, value in {"REGION": "us-east-1", "DEFAULT_REGION": "us-east-1", "ALLOW_HTTP": "true"}.items():
+            patch.setenv(f"AWS_{name}", value)
+        try:
+            wait_for(lambda: _listening(port), 60.0)
+            request = urllib.request.Request(f"{address}/archive", method="PUT")
+            urllib.request.urlopen(request).close()
+            yield address
+        finally:
+            server.terminate()
+            server.wait(20)
 
 
 def _listening(port: int) -> bool:
