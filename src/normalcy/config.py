@@ -204,6 +204,7 @@ class TrainConfig(_Strict):
     checkpoint_s: float = run(30.0, "Seconds between checkpoints; a kill loses at most this much", gt=0.0)
     holdout: float = network(0.2, "Share of the normal video kept for validation and calibration", gt=0.0, lt=0.9)
     workers: int = run(0, "Loader processes; 0 = in the training process", ge=0, le=64)
+    devices: int = run(1, "Processors (with a GPU: GPUs) that share every batch; it must divide train.batch", ge=1, le=64)
     threads: int | None = run(None, "Torch threads; null = all cores", ge=1, le=256)
     exemplars: int = run(
         200,

@@ -132,13 +132,14 @@ def _open(address: str) -> tuple[Any, str]:
         raise UsageError(f"{address}: addresses need fsspec; install it with: pip install 'normalcy[cluster]'") from e
     scheme = address.split("://", 1)[0]
     try:
-        fs, path = fsspec.core.url_to_fs(address, use_listings_cache=False)
+        fs, path = fsspec.core.url_to_fs(address)
     except ImportError as e:
         if scheme not in _BY_OBSTORE or not _with_obstore(scheme):
             raise UsageError(f"{address}: {_reason(e)} (pip install 'normalcy[s3]' is enough for S3)") from e
         fs, path = fsspec.core.url_to_fs(address)
     except ValueError as e:
         raise UsageError(f"{address}: {_reason(e)}") from e
+    fs.invalidate_cache()  # others write there, too
     return fs, str(path)
 
 

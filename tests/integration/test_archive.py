@@ -191,15 +191,18 @@ def running(archive: Path, model: Path, out: Path, *more: str) -> Iterator[subpr
         yield run
     finally:
         run.kill()
-        run.wait()
+        run.communicate()
 
 
 def workers_of(pid: int) -> list[int]:
     """Ray's processes below one that run a call now."""
     import psutil
 
-    below = psutil.Process(pid).children(recursive=True)
-    return [p.pid for p in below if p.is_running() and "ray::_work" in " ".join(p.cmdline())]
+    try:
+        below = psutil.Process(pid).children(recursive=True)
+        return [p.pid for p in below if "ray::_work" in " ".join(p.cmdline())]
+    except psutil.Error:  # one of them has just ended
+        return []
 
 
 def wait_until(condition: object, process: subprocess.Popen[str], timeout_s: float = 300.0) -> object:

@@ -108,7 +108,7 @@ def score_part(report: Report, order: Order, recording: Recording, plan: Plan, p
     assert isinstance(model, FrameModel)  # others are not taken apart
     info, cfg, size = plan.index.info, model.cfg, working_size(plan.index.info.width, plan.index.info.height, model.cfg.input)
     opening: list[Frame] = []
-    if part.first and model.scenes:
+    if part.first:
         opening = list(read_part(ref, plan.index, 0, window_frames(cfg, info.fps), size, cfg.video))
     before = min(1, part.first)  # one frame more, to tell whether the first repeats it
     seen = Observed(read_part(ref, plan.index, part.first - before, part.end, size, cfg.video))

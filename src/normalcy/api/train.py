@@ -28,6 +28,7 @@ def train(
     force: bool = False,
     seed: int | None = None,
     device: str = "auto",
+    devices: int | None = None,
     flags: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> TrainResult:
@@ -45,6 +46,7 @@ def train(
         force: replace a model that is there.
         seed: of everything random; None for the setting ``seed``.
         device: auto, cpu or cuda.
+        devices: how many processors, or GPUs, share every batch; None for the setting ``train.devices``.
         flags: dotted settings that win over all others.
         progress: called with (stage, done, total or None, figures).
 
@@ -62,6 +64,8 @@ def train(
         chosen["encoder.weights"] = str(weights)
     if seed is not None:
         chosen["seed"] = seed
+    if devices is not None:
+        chosen["train.devices"] = devices
     cfg = load_config(preset, config, sets, chosen)
     _check_weights(cfg)
     return train_level(expand_all(as_list(sources)), Path(out), cfg, device, resume, force, progress)

@@ -30,6 +30,10 @@ def train(
     force: Annotated[bool, typer.Option("--force", help="Replace the model that is in MODEL_DIR.")] = False,
     seed: Seed = None,
     device: Device = "auto",
+    devices: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="So many processors, or GPUs, share every batch (frame level).", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Learn what is normal from videos in which nothing else happens."""

@@ -21,6 +21,7 @@ from normalcy.nn import losses
 from normalcy.nn.encoder import frozen_statistics
 from normalcy.nn.heads import PLACE, Pool
 from normalcy.nn.inputs import grey, picture, to_input
+from normalcy.nn.share import by_shares
 
 if TYPE_CHECKING:
     from normalcy.nn.build import Network
@@ -66,6 +67,9 @@ class Passes:
 
     def encode(self, x_BTHWC: Tensor) -> Tensor:
         """F of clips (B, T, h, w, 3)."""
+        return by_shares(self._encode, x_BTHWC)
+
+    def _encode(self, x_BTHWC: Tensor) -> Tensor:
         x_BCTHW = to_input(x_BTHWC, self.network.channels)
         f: Tensor = self.network.encoder(x_BCTHW.contiguous(memory_format=torch.channels_last_3d))
         return f
@@ -338,7 +342,7 @@ class FramePrediction(Task):
     def loss(self, p: Passes) -> Terms:
         v = p.batch["v"]
         last = torch.full((len(v),), v.shape[1] - 1, dtype=torch.long, device=v.device)
-        estimate, target = p.network.estimate(v, last), picture(v[:, -1])
+        estimate, target = by_shares(p.network.estimate, v, last), picture(v[:, -1])
         return losses.intensity_loss(estimate, target) + losses.gradient_loss(estimate, target), {}
 
 

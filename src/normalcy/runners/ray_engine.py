@@ -75,7 +75,13 @@ class RayRunner:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                ray.init(**settings)
+                try:
+                    ray.init(**settings)
+                except Exception as e:
+                    if self._address or "during startup" not in str(e):
+                        raise
+                    ray.shutdown()  # a machine that is busy with other things was too slow for Ray's patience: once more
+                    ray.init(**settings)
         except Exception as e:
             ray.shutdown()
             raise EngineError(f"{self._where}: {_one_line(e)}") from e

@@ -88,8 +88,7 @@ def read_part(
         info: of the whole video.
         part: one of :func:`spans`.
         frames: those from ``part.first`` to before ``part.end``, in order.
-        opening: the first window of the video, which says where the camera stands; not asked for by the first part, nor
-            where the model knows one scene only.
+        opening: the frames of the first window of the video, which says where the camera stands; none for the first part.
     """
     kept = _Kept()
     normal = None

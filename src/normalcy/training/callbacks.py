@@ -38,10 +38,14 @@ class Checkpoints(Callback):
         self.interrupted = True
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        due = time.monotonic() - self._last >= self._every_s
+        if trainer.world_size > 1:  # all processes write and stop together, when the first one says so
+            interrupted, due = trainer.strategy.broadcast((self.interrupted, due))
+            self.interrupted = self.interrupted or interrupted
         if self.interrupted:
             trainer.should_stop = True
             self._save(trainer)
-        elif time.monotonic() - self._last >= self._every_s:
+        elif due:
             self._save(trainer)
             self._last = time.monotonic()
 
@@ -58,6 +62,9 @@ class Checkpoints(Callback):
             self._previous = None
 
     def _save(self, trainer: Trainer) -> None:
+        if not trainer.is_global_zero:
+            trainer.save_checkpoint(self.path)  # writes nothing, and waits for the one that does
+            return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(self.path) as part:

@@ -14,6 +14,7 @@ from normalcy.errors import TrainingError
 from normalcy.nn import losses
 from normalcy.nn.build import Network
 from normalcy.nn.inputs import picture
+from normalcy.nn.share import by_shares
 from normalcy.nn.tasks import TASKS, Batch, Passes, without_frame
 
 __all__ = ["Batch", "DecoderTask", "ProxyTask", "without_frame"]
@@ -133,7 +134,7 @@ class DecoderTask(_Task):
     def _step(self, batch: Batch, prefix: str) -> Tensor:
         v, m = batch["v"], batch["m"]
         rows = torch.arange(len(m), device=m.device)
-        estimate, target = self.network.estimate(v, m), picture(v[rows, m])
+        estimate, target = by_shares(self.network.estimate, v, m), picture(v[rows, m])
         intensity = losses.intensity_loss(estimate, target)
         loss = intensity + losses.gradient_loss(estimate, target)
         between = (picture(v[rows, m - 1]) + picture(v[rows, m + 1])) * 0.5

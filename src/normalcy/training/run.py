@@ -9,13 +9,13 @@ import shutil
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import seed_everything
 from lightning.pytorch.loggers import CSVLogger, Logger
 
 from normalcy.clips.sampling import step_at
@@ -26,6 +26,7 @@ from normalcy.files import write_files
 from normalcy.nn.build import build_network, channels_last
 from normalcy.nn.bundle import CONFIG, save_bundle
 from normalcy.nn.device import pick_device
+from normalcy.nn.share import share_statistics
 from normalcy.nn.tasks import chance
 from normalcy.nn.weights import load_kinetics
 from normalcy.scoring.exemplars import FILE as EXEMPLARS
@@ -37,7 +38,10 @@ from normalcy.training.exemplars import take_exemplars
 from normalcy.training.level import FrameLevel, Level
 from normalcy.training.modules import DecoderTask, ProxyTask, _Task
 from normalcy.training.precision import choose_precision
+from normalcy.training.together import Together, check_devices
+from normalcy.training.trainer import make_trainer
 from normalcy.types import Piece, Progress
+from normalcy.versions import usable_cores
 from normalcy.video.cache import CachedVideo, open_cache
 from normalcy.video.reader import probe
 from normalcy.video.source import VideoRef
@@ -45,8 +49,6 @@ from normalcy.video.window import measure_window
 
 VALIDATION_BATCHES = 4
 CHECKPOINTS = ("encoder.ckpt", "decoder.ckpt")
-VALIDATIONS = 5
-"""How often over the whole training the held-out part is looked at."""
 
 
 AfterNetwork = Callable[[Mapping[str, Any]], None]
@@ -98,15 +100,14 @@ def fit(
     wanted = (json.dumps(cfg.model_dump(mode="json"), indent=2, sort_keys=True) + "\n").encode()
     _refuse(out, wanted, resume, force)
     _begin(out, wanted, resume)  # before hours of decoding: it says whether anything can be written
-    if cfg.train.threads is not None:
-        torch.set_num_threads(cfg.train.threads)
-    clock = _Clock()
     level = FrameLevel() if level is None else level
+    check_devices(cfg, where, isinstance(level, FrameLevel))
+    set_threads(cfg)
+    clock = _Clock()
     try:
         cfg = _with_window(refs, cfg)
-        refs, videos, failed = _decode(refs, cfg, level, progress)
-        fit_on, held = _divide(videos, cfg)
-        footage = NormalVideo(refs, videos, fit_on, held, cfg, progress)
+        footage, failed = look_through(refs, cfg, level, progress)
+        refs, videos, held = footage.refs, footage.videos, footage.held
         samplers = level.samplers(footage)
     except BaseException:
         _take_back(out)
@@ -122,7 +123,10 @@ def fit(
         if cfg.encoder.weights is not None:
             load_kinetics(network.encoder, cfg.encoder.weights)  # type: ignore[arg-type]
         channels_last(network)
-        stages = _Stages(cfg, out, where, *samplers, resume, progress)
+        if cfg.train.devices > 1:
+            share_statistics(network)
+        together = Together(cfg, refs, out, where, level.whole) if cfg.train.devices > 1 else None
+        stages = Stages(cfg, out, where, *samplers, resume, progress, together)
         if level.trains:
             stages.run("encoder", ProxyTask(network, cfg), cfg.train.steps, level.batch(cfg))
         clock.lap("train")
@@ -238,6 +242,23 @@ def _decode(
     return used, videos, failed
 
 
+def look_through(
+    refs: Sequence[VideoRef], cfg: Config, level: Level, progress: Progress | None
+) -> tuple[NormalVideo, dict[str, str]]:
+    """(what there is to train on, videos that could not be read with the reason). cfg: with its window."""
+    used, videos, failed = _decode(refs, cfg, level, progress)
+    fit_on, held = _divide(videos, cfg)
+    return NormalVideo(used, videos, fit_on, held, cfg, progress), failed
+
+
+def set_threads(cfg: Config) -> None:
+    """Torch threads as set; of several processes on one CPU each takes its part."""
+    if cfg.train.threads is not None:
+        torch.set_num_threads(cfg.train.threads)
+    elif cfg.train.devices > 1:
+        torch.set_num_threads(max(1, usable_cores() // cfg.train.devices))
+
+
 def _with_window(refs: Sequence[VideoRef], cfg: Config) -> Config:
     """The configuration with the window of 16-bit grey video, where there is such video and no window was given."""
     window = cfg.video.window or measure_window(refs)
@@ -256,7 +277,7 @@ def _divide(videos: Sequence[CachedVideo], cfg: Config) -> tuple[list[Piece], li
         raise TrainingError(f"{videos[0].info.path}{others}: {e}") from e
 
 
-class _Stages:
+class Stages:
     """Runs one Lightning fit per stage, each with its own checkpoint."""
 
     def __init__(
@@ -268,8 +289,10 @@ class _Stages:
         held: Sampler,
         resume: bool,
         progress: Progress | None,
+        together: Together | None = None,
     ) -> None:
-        self._cfg, self._out, self._device = cfg, out, device
+        """together: the other processes of a training on several devices."""
+        self._cfg, self._out, self._device, self._together = cfg, out, device, together
         self._resume, self._progress = resume, progress
         self._sampler, self._held = sampler, held
         self.figures: dict[str, float] = {}
@@ -286,24 +309,11 @@ class _Stages:
             self.precision = choose_precision(task, first, self._device, self._cfg.train.precision)
         saver = Checkpoints(path, self._cfg.train.checkpoint_s)
         reporter = Reporter(stage, steps, self._progress, chance(self._cfg))
-        trainer = Trainer(
-            accelerator="gpu" if self._device.type == "cuda" else "cpu",
-            devices=1,
-            max_steps=steps,
-            precision="bf16-mixed" if self.precision == "bf16" else "32-true",
-            gradient_clip_val=self._cfg.train.clip_norm,
-            logger=_loggers(self._out / "logs", stage),
-            callbacks=[saver, reporter],
-            val_check_interval=max(1, steps // VALIDATIONS),
-            check_val_every_n_epoch=None,
-            num_sanity_val_steps=0,
-            log_every_n_steps=max(1, min(50, steps // 100)),
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
+        loggers = _loggers(self._out / "logs", stage)
+        trainer = make_trainer(self._cfg, self._device, steps, self.precision, loggers, [saver, reporter])
         resumed = str(path) if done else None
-        trainer.fit(task, loader(feed, self._cfg.train.workers), validation, ckpt_path=resumed, weights_only=True)
+        with nullcontext() if self._together is None else self._together.running(stage, self.precision, done):
+            trainer.fit(task, loader(feed, self._cfg.train.workers), validation, ckpt_path=resumed, weights_only=True)
         if saver.interrupted:
             raise KeyboardInterrupt
         self.figures |= {f"{stage}/{k}": round(float(v), 5) for k, v in trainer.callback_metrics.items()}

@@ -23,7 +23,7 @@ def in_parts(model: FrameModel, images: np.ndarray, length: int) -> list[FrameSc
     assert len(parts) > 2
     read = []
     for part in parts:
-        opening = frames[: window_frames(model.cfg, info.fps)] if part.first and model.scenes else []
+        opening = frames[: window_frames(model.cfg, info.fps)] if part.first else []
         anchors = read_part(model, info, part, iter(frames[part.first : part.end]), opening)
         moments, values = np.array([a.frame for a in anchors]), np.stack([a.values_V for a in anchors])
         read.append(PartReadings(moments, values, np.stack([a.map_hw for a in anchors]), 0, 0.0, 0.0))
