@@ -2,9 +2,10 @@
 
     python benchmarks/cluster.py [--videos 8] [--seconds 60] [--size 640x360]
 
-Makes recordings of its own, trains the preset ``tiny`` on one (what the network learned does not matter here), and scores all of them through
-Ray with one worker, pinned to one core, and with two. Times are those of the scoring alone, after one recording that warms the
-workers up; Ray's start is stated apart. Prints one JSON object.
+Makes recordings of its own, trains a few steps of the preset ``cpu`` at frame level on one (what the network learned does not
+matter here), and scores all of them through Ray with one worker, which has one core for everything, and with two on two. Both
+are run twice, in turn, and the better time of each counts. It holds the start of the workers (PyTorch, the model); that of Ray
+itself is stated apart. Prints one JSON object.
 """
 
 from __future__ import annotations

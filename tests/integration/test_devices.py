@@ -57,7 +57,7 @@ def test_a_device_that_dies_ends_the_training_in_one_line(
 
 
 def test_what_devices_cannot_share_is_said(normal: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"train\.batch: 3 devices cannot share a batch of 4"):
+    with pytest.raises(ConfigError, match="3 devices cannot share a batch of 4 evenly; set train.batch"):
         normalcy.train(normal, tmp_path / "m", preset="tiny", sets=SETS, device="cpu", devices=3)
     with pytest.raises(ConfigError, match="objects are learned on one"):
         normalcy.train(normal, tmp_path / "m", preset="tiny", sets=SETS, level="object", device="cpu", devices=2)

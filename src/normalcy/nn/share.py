@@ -65,8 +65,9 @@ class SharedBatchNorm(_BatchNorm):
     @torch.no_grad()
     def _remember(self, mean: Tensor, var: Tensor, count: int) -> None:
         assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(var * (count / max(count - 1, 1)), self.momentum)
+        # By .data, as torch's own does: a pass with frozen statistics may lie before this one in the same graph.
+        self.running_mean.data.lerp_(mean, self.momentum)
+        self.running_var.data.lerp_(var * (count / max(count - 1, 1)), self.momentum)
         if self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
 
