@@ -189,7 +189,7 @@ def run_benchmark(
         )
     videos = join(data.test, scored.videos, alarmed=threshold.value is not None)
     post = protocol_of({v.name: v.folder for v in scored.videos})
-    raw = raw_motion([v.ref for v in data.train if v.present], refs, baselines or out / BASELINES, progress)
+    raw = raw_motion([v.ref for v in data.train if v.present], refs, baselines or out / BASELINES, progress, model.cfg.video)
     motion = {method: post_processed(scores, post) for method, scores in raw.items()}
     evaluation = evaluate_videos(videos, post, motion, resamples=resamples, seed=seed, progress=progress)
     notes = list(data.notes)

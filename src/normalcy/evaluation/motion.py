@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.config import InputConfig
+from normalcy.config import InputConfig, VideoConfig
 from normalcy.errors import TrainingError
 from normalcy.scoring.place import part_of
 from normalcy.video.reader import VideoReader, probe, working_size
@@ -64,26 +64,26 @@ Rows = tuple[RowStatistics, RowStatistics]
 """Of motion, and of interpolation error."""
 
 
-def fit_rows(refs: Sequence[VideoRef]) -> Rows:
-    """Statistics of normal video."""
+def fit_rows(refs: Sequence[VideoRef], config: VideoConfig | None = None) -> Rows:
+    """Statistics of normal video. config: how it is read."""
     rows = RowStatistics(), RowStatistics()
     for ref in refs:
-        for blocks in block_changes(ref):
+        for blocks in block_changes(ref, config):
             for statistics, b in zip(rows, blocks, strict=True):
                 if b is not None:
                     statistics.observe(b)
     return rows
 
 
-def change_scores(ref: VideoRef, rows: Rows | None) -> NDArray[np.float64]:
+def change_scores(ref: VideoRef, rows: Rows | None, config: VideoConfig | None = None) -> NDArray[np.float64]:
     """Of every frame, not smoothed: motion (global, by row), interpolation error (global, by row), (4, N).
 
     Without rows (2, N): both global. The first frame takes the motion of the second, the first and the last the error of
-    the frame beside them.
+    the frame beside them. config: how the video is read; a damaged one is refused where it says so.
     """
     motion: list[list[float]] = []
     error: list[list[float]] = []
-    for moved, missed in block_changes(ref):
+    for moved, missed in block_changes(ref, config):
         motion.append(_values(moved, rows and rows[0]))
         if missed is not None:
             error.append(_values(missed, rows and rows[1]))
@@ -98,14 +98,14 @@ def _values(blocks_hw: Floats, rows: RowStatistics | None) -> list[float]:
     return [whole] if rows is None else [whole, rows.value(blocks_hw)]
 
 
-def block_changes(ref: VideoRef) -> Iterator[tuple[Floats, Floats | None]]:
+def block_changes(ref: VideoRef, config: VideoConfig | None = None) -> Iterator[tuple[Floats, Floats | None]]:
     """For each frame from the second on, per block, in grey levels (0 to 255): (h, w) mean absolute difference to the frame
     before, and (h, w) mean absolute error of the frame before as the mean of its neighbours, of which this is the later one;
     None for the second frame, since the first has one neighbour only.
     """
-    info = probe(ref)
+    info = probe(ref, config=config)
     before: deque[NDArray[np.int16]] = deque(maxlen=2)
-    with VideoReader(ref, working_size(info.width, info.height, SIZE)) as reader:
+    with VideoReader(ref, working_size(info.width, info.height, SIZE), config=config) as reader:
         for frame in reader:
             grey = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY).astype(np.int16)
             if before:

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakes import moving_square_video, write_video
+from fakes import cut, moving_square_video, numbered_frames, write_video
+from normalcy.config import VideoConfig
+from normalcy.errors import VideoError
 from normalcy.evaluation import baseline_cache
 from normalcy.evaluation.baseline_cache import raw_motion
 from normalcy.evaluation.motion import BY_ROW, GLOBAL, INTERPOLATION, PICTURE
-from normalcy.video.source import VideoRef
+from normalcy.video.source import VideoRef, as_ref
 
 
 def ref(folder: Path, name: str, seed: int, frames: int = 12, speed: float = 2.0) -> VideoRef:
@@ -56,3 +58,14 @@ def test_without_normal_video_there_is_no_row_to_compare_with(tmp_path: Path) ->
     both = raw_motion(test, test, tmp_path / "kept")
     for method in alone:
         np.testing.assert_array_equal(alone[method]["a"], both[method]["a"])
+
+
+def test_a_damaged_test_video_is_refused_where_the_method_refuses_it(tmp_path: Path) -> None:
+    path = cut(write_video(tmp_path / "v.mkv", numbered_frames(60)), 0.6)
+    damaged, refuse = as_ref(path), VideoConfig(damage="refuse")
+    kept = raw_motion([], [damaged], tmp_path / "kept")
+    assert 5 < len(kept[GLOBAL]["v"]) < 60
+    with pytest.raises(VideoError, match=r"v\.mkv"):
+        raw_motion([], [damaged], tmp_path / "kept", config=refuse)
+    sound = as_ref(write_video(tmp_path / "w.mkv", numbered_frames(20)))
+    assert len(raw_motion([damaged], [sound], tmp_path / "kept", config=refuse)[GLOBAL]["w"]) == 20  # training skips damage
