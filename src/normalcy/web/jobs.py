@@ -74,7 +74,9 @@ class Jobs:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._claim = (self._folder / ".lock").open("w")
             fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError:  # another process runs it, or nothing can be written here
+            if self._claim is not None:
+                self._claim.close()
             return
         for job in self.all():
             if job.state == "running":

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi import Path as InPath
-from fastapi.responses import FileResponse, HTMLResponse, StreamingResponse
+from fastapi.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from normalcy.api.live import LIVE, look
@@ -47,14 +47,15 @@ def state(request: Request) -> Live:
 
 
 @router.get("/api/v1/cameras/{name}/still", tags=["live"], responses=MISSING, response_class=FileResponse)
-def still(request: Request, name: Camera) -> FileResponse:
+def still(request: Request, name: Camera) -> Response:
     """The newest picture, at most a second old while someone looks."""
     site = site_of(request)
     look(site.out)
     path = site.inside(f"{LIVE}/{name}.jpg")
     if path is None:
         raise HTTPException(404, f"no picture of {name} yet")
-    return FileResponse(path, media_type="image/jpeg", headers={"cache-control": "no-store"})
+    # Read whole: it is replaced every second, and a file that is sent in parts could end as another one.
+    return Response(path.read_bytes(), media_type="image/jpeg", headers={"cache-control": "no-store"})
 
 
 @router.get(

@@ -13,6 +13,7 @@ from fastapi.responses import FileResponse, Response
 from normalcy.events import browse
 from normalcy.events.samples import read_samples, samples_beside
 from normalcy.events.store import StoredEvent
+from normalcy.types import Box
 from normalcy.web.models import Problem, Scores
 from normalcy.web.site import Site, site_of
 
@@ -48,9 +49,9 @@ def snapshot(request: Request, id: Id, download: bool = False) -> Response:
 
 @router.get("/{id}/thumb", responses=MISSING, response_class=FileResponse)
 def thumb(request: Request, id: Id) -> Response:
-    """The same, small."""
+    """The same, small, with a frame that can still be seen."""
     site, e = event_of(request, id)
-    return small(site.inside(e.record.snapshot))
+    return small(site.inside(e.record.snapshot), e.record.region)
 
 
 @router.get("/{id}/scores", responses=MISSING)
@@ -70,8 +71,8 @@ def file(path: Path | None, kind: str, name: str | None = None) -> FileResponse:
     return FileResponse(path, media_type=kind, filename=name, headers={"cache-control": KEEP})
 
 
-def small(path: Path | None) -> Response:
-    """A picture of THUMB_W pixels' width. Raises HTTPException 404."""
+def small(path: Path | None, region: Box | None = None) -> Response:
+    """A picture of THUMB_W pixels' width; region (0 to 1) is framed. Raises HTTPException 404."""
     import cv2
     import numpy as np
 
@@ -83,6 +84,11 @@ def small(path: Path | None) -> Response:
     h, w = image.shape[:2]
     if w > THUMB_W:
         image = cv2.resize(image, (THUMB_W, max(1, round(h * THUMB_W / w))), interpolation=cv2.INTER_AREA)
+        h, w = image.shape[:2]
+    if region is not None:
+        x1, y1, x2, y2 = (round(v * s) for v, s in zip(region, (w, h, w, h), strict=True))
+        cv2.rectangle(image, (max(x1 - 4, 1), max(y1 - 4, 1)), (min(x2 + 3, w - 2), min(y2 + 3, h - 2)), (255, 255, 255), 4)
+        cv2.rectangle(image, (max(x1 - 4, 1), max(y1 - 4, 1)), (min(x2 + 3, w - 2), min(y2 + 3, h - 2)), (30, 60, 235), 2)
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])
     return Response(data.tobytes(), media_type="image/jpeg", headers={"cache-control": KEEP})
 

@@ -44,6 +44,9 @@ class Security:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        head = scope["method"] == "HEAD"
+        if head:  # as GET, without its body
+            scope = {**scope, "method": "GET"}
         request = Request(scope)
         session = request.cookies.get(COOKIE) or ""
         fresh = None if 20 <= len(session) <= 100 else secrets.token_urlsafe(32)
@@ -59,6 +62,8 @@ class Security:
                 headers.setdefault("cache-control", "no-store")
                 if fresh is not None and "set-cookie" not in headers and not request.url.path.startswith(BARE):
                     headers.append("set-cookie", cookie(session, request))
+            elif head:
+                message = {**message, "body": b""}
             await send(message)
 
         refusal = await self._refusal(request, session, fresh is None)

@@ -87,7 +87,7 @@ def preview(site: Site, card: CameraCard, per_day: float | None, days: float) ->
         set_per_day=set_to,
         value=wanted.value,
         now=now.value,
-        note=wanted.sentence(),
+        note=_rests_on(wanted),
         days=past.days,
         raised=len(raised),
         of=len(past.events),
@@ -100,6 +100,15 @@ def preview(site: Site, card: CameraCard, per_day: float | None, days: float) ->
             for r, v in zip(rates, values, strict=True)
         ],
     )
+
+
+def _rests_on(t: Threshold) -> str:
+    """What the number is worth, for people."""
+    hours = t.normal_hours
+    much = f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.0f} hours"
+    if t.tail == "empirical":
+        return f"It was counted on {much} of normal video."
+    return f"It rests on {much} of normal video with {t.peaks} peaks: beyond the highest it is extrapolated."
 
 
 def _past(site: Site, camera: str, days: float) -> _Past:
