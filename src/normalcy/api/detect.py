@@ -21,7 +21,8 @@ from normalcy.results.detected import DetectedVideo, DetectResult, write_overlay
 from normalcy.results.record import Record
 from normalcy.types import Progress
 from normalcy.versions import version
-from normalcy.video.reader import count_frames, probe
+from normalcy.video.damage import Damage
+from normalcy.video.reader import count_and_damage, probe
 from normalcy.video.source import Sources, VideoRef, find_videos
 
 REPORT_EVERY = 8
@@ -122,7 +123,14 @@ def _detect_one(
 
     def result(counts: dict[str, Any], skipped: bool) -> DetectedVideo:
         shown = folder / film if overlay else None
-        return DetectedVideo(ref.name, folder / table, shown, **{k: counts[k] for k in _COUNTS}, skipped=skipped)
+        return DetectedVideo(
+            ref.name,
+            folder / table,
+            shown,
+            **{k: counts[k] for k in _COUNTS},
+            skipped=skipped,
+            warnings=counts.get("warnings", []),
+        )
 
     def report(stage: str, done: int, total: int | None) -> None:
         if progress is not None and (done % REPORT_EVERY == 0 or done == total):
@@ -137,8 +145,11 @@ def _detect_one(
         frames = done
         report("detect", done, total)
 
-    sampled = boxes_of(ref, finder, progress=count, every=every)
-    frames = frames or count_frames(ref)  # the boxes were in the cache
+    damages: list[Damage] = []
+    sampled = boxes_of(ref, finder, progress=count, every=every, found_damage=damages.append)
+    if not damages:  # the boxes were in the cache
+        frames, damage = count_and_damage(ref)
+        damages.append(damage)
     report("detect", frames, frames)
     seconds = time.perf_counter() - started
     ids_sampled, tracks = track(sampled, info.fps / every)
@@ -149,6 +160,7 @@ def _detect_one(
         "tracks": len(tracks),
         "empty": sum(not len(b) for b in boxes),
         "seconds": seconds,
+        "warnings": damages[0].warnings(),
     }
     with Staging(folder, ref.name) as files:
         try:

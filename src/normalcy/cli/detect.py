@@ -46,6 +46,9 @@ def detect(
     options = given(locals())
     with exits.interruptible("Finished videos are kept: the same command goes on with the rest"), shown() as progress:
         result = normalcy.detect(**options, progress=progress)
+    for video in result.videos:
+        for warning in video.warnings:
+            exits.say(f"warning: {video.name}: {warning}")
     show.out(show.as_json(result.to_dict()) if as_json else detected(result))
     exits.leave(result.failed, some_done=bool(result.videos))
 

@@ -18,6 +18,7 @@ from normalcy.errors import OutputError
 from normalcy.files import replacing, sweep
 from normalcy.types import Frame
 from normalcy.video.cache import cache_root, fingerprint
+from normalcy.video.damage import Damage
 from normalcy.video.reader import FRAME_FOLDER_FPS, VideoReader
 from normalcy.video.source import VideoRef, as_ref
 
@@ -38,6 +39,7 @@ def boxes_of(
     name: str = "",
     every: int = 1,
     config: VideoConfig | None = None,
+    found_damage: Callable[[Damage], None] | None = None,
 ) -> list[Boxes]:
     """The boxes of frames 0, every, 2 every, ... to the last, in pixels of the source video.
 
@@ -53,6 +55,7 @@ def boxes_of(
         name: Of the frames given, for the detector.
         every: See :func:`normalcy.detection.base.sample_step`.
         config: How a video is read.
+        found_damage: Told what was wrong with a video that had to be read to its end.
 
     Raises:
         SourceError, VideoError: The video cannot be read. DataError, WeightsError: From the detector.
@@ -69,6 +72,8 @@ def boxes_of(
         if found is None:
             found = _detect(reader, detector, every, reader.info.frames, progress)
             _save(path, found)
+            if found_damage is not None:
+                found_damage(reader.damage)
     return found
 
 

@@ -39,6 +39,8 @@ class DetectedVideo:
     """Wall time of decoding and detecting; near 0 where the boxes were in the cache."""
     skipped: bool = False
     """Whether an earlier run had finished it with the same detector and settings."""
+    warnings: Sequence[str] = ()
+    """What was wrong with the recording."""
 
 
 @dataclass(frozen=True, slots=True)

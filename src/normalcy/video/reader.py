@@ -82,9 +82,14 @@ def count_frames(ref: VideoRef | Path | str, config: VideoConfig | None = None) 
 
     Raises as :class:`VideoReader`, except that pictures after the first are not opened.
     """
+    return count_and_damage(ref, config)[0]
+
+
+def count_and_damage(ref: VideoRef | Path | str, config: VideoConfig | None = None) -> tuple[int, Damage]:
+    """The same, with what was wrong, as far as that shows without conversion. Raises as :func:`count_frames`."""
     backend = _open(as_ref(ref), FRAME_FOLDER_FPS, config)
     try:
-        return backend.count()
+        return backend.count(), backend.damage
     finally:
         backend.close()
 

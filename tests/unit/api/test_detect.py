@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import normalcy
-from fakes import moving_square_video, write_video
+from fakes import blank, moving_square_video, write_video
+from normalcy import cli
 from normalcy.errors import DataError, SourceError, UsageError, VideoError, WeightsError
 from normalcy.report.boxes import draw_boxes
 from normalcy.video.reader import VideoReader
@@ -177,3 +178,20 @@ def test_drawing_leaves_the_rest_and_the_input_alone() -> None:
     assert (image == 90).all()
     assert (out[41:99, 62:300] == 90).all() and not (out[40:100, 10] == 90).any()
     assert draw_boxes(image, np.zeros((0, 4), np.float32), [], []).tolist() == image.tolist()
+
+
+def test_damage_is_told_also_of_boxes_that_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NORMALCY_CACHE_DIR", str(tmp_path / "cache"))
+    path = blank(write_video(tmp_path / "d.mp4", moving_square_video(60, 96, 128), options={"g": "20"}), 0.6, 400)
+    (first,) = normalcy.detect(path, tmp_path / "out").videos
+    assert any("damaged" in w or "decoded" in w for w in first.warnings)
+    (kept,) = normalcy.detect(path, tmp_path / "other").videos  # boxes from the cache
+    (skipped,) = normalcy.detect(path, tmp_path / "out").videos
+    assert skipped.skipped and list(skipped.warnings) == list(first.warnings)
+    assert kept.frames == first.frames and set(kept.warnings) <= set(first.warnings) and kept.warnings
+    with pytest.raises(SystemExit) as done:
+        cli.main(["detect", str(path), "--out", str(tmp_path / "out")])
+    assert not done.value.code
+    assert "normalcy: warning: d: " in capsys.readouterr().err
