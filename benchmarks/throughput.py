@@ -33,6 +33,8 @@ from normalcy.data.sampler import ClipSampler
 from normalcy.nn.build import build_network, channels_last
 from normalcy.presets import load_config
 from normalcy.scoring.frame_model import FrameModel
+from normalcy.scoring.pipeline import Ahead, in_threads, room_for
+from normalcy.scoring.scorer import score_all
 from normalcy.training.dataset import Feed
 from normalcy.training.modules import ProxyTask
 from normalcy.types import Piece
@@ -102,14 +104,80 @@ def with_precision(model: FrameModel, precision: str) -> FrameModel:
 
 def score(model: FrameModel, video: Path, count: int | None = None) -> NDArray[np.float64]:
     """(N,) scores of a video or its first frames: read, resized and scored as ``normalcy score`` does."""
-    info = probe(video)
-    scorer = model.scorer(info)
     scores: list[float] = []
-    with VideoReader(video, scorer.size) as reader:
-        for frame in itertools.islice(reader, count):
+    with (
+        in_threads(model.scorer(probe(video))) as scorer,
+        VideoReader(video, scorer.size) as reader,
+        Ahead(itertools.islice(reader, count), room_for(scorer.size)) as frames,
+    ):
+        for frame in frames:
             scores += [s.score for s in scorer.push(frame)]
-    scores += [s.score for s in scorer.finish()]
+        scores += [s.score for s in scorer.finish()]
     return np.array(scores)
+
+
+def in_one_thread(model: FrameModel, video: Path, count: int | None = None) -> NDArray[np.float64]:
+    """The same without the pipeline."""
+    scorer = model.scorer(probe(video))
+    with VideoReader(video, scorer.size) as reader:
+        return np.array([s.score for s in score_all(scorer, itertools.islice(reader, count))])
+
+
+def exported(model: FrameModel, precision: str = "fp32") -> dict[str, FrameModel]:
+    """The model by each runtime that is installed, from a folder as ``normalcy export`` writes it."""
+    import normalcy
+    from normalcy.exported.graph import RUNTIMES, installed
+    from normalcy.nn.bundle import save_bundle
+
+    out: dict[str, FrameModel] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        arrays, scalars = model.state()
+        save_bundle(Path(folder) / "m", model.network, model.cfg, {**arrays, **scalars}, "")
+        for runtime, form in zip(RUNTIMES, ("openvino", "onnx"), strict=True):
+            if installed(runtime) and installed("onnx"):
+                normalcy.export(Path(folder) / "m", Path(folder) / form, format=form, precision=precision)
+                loaded = normalcy.load(Path(folder) / form, runtime=runtime)
+                assert isinstance(loaded, FrameModel)
+                out[runtime] = loaded
+    return out
+
+
+def enlarged(video: Path, to: Path, size: tuple[int, int], frames: int) -> Path:
+    """The first frames of a video at another size."""
+    with VideoWriter(to, size, probe(video).fps) as writer:
+        for frame in frames_of(video, size, frames):
+            writer.write(frame.image)
+    return to
+
+
+def measure_runtimes(video: Path, model: FrameModel, frames: int, repeats: int, folder: Path) -> dict[str, Any]:
+    """Scoring by each runtime, with the pipeline and in one thread, as shares of decoding; at this size and at 1920x1080."""
+    models = {"torch": model, **exported(model)}
+    out: dict[str, Any] = {}
+    large = enlarged(video, folder / "large.mp4", (1920, 1080), frames)
+    for name, film in (("as it is", video), ("1920x1080", large)):
+        info = probe(film)
+        size = working_size(info.width, info.height, model.cfg.input)
+        count = sum(1 for _ in frames_of(film, None, frames))
+        works: dict[str, Callable[[], object]] = {"decode": lambda f=film, s=size, n=count: sum(1 for _ in frames_of(f, s, n))}  # type: ignore[misc]
+        works["torch, one thread"] = lambda f=film, n=count: in_one_thread(model, f, n)  # type: ignore[misc]
+        for runtime, m in models.items():
+            works[runtime] = lambda m=m, f=film, n=count: score(m, f, n)  # type: ignore[misc]
+        times = take_turns(works, repeats)
+        base = times["decode"]
+        out[name] = {
+            "size": [info.width, info.height],
+            **{
+                k: {
+                    "frames_per_s": count / t["wall_s"],
+                    "of_decode": base["wall_s"] / t["wall_s"],
+                    "cpu_over_decode": t["cpu_s"] / base["cpu_s"],
+                }
+                for k, t in times.items()
+            },
+        }
+    same = {r: float(np.abs(score(m, video, frames) - score(model, video, frames)).max()) for r, m in models.items()}
+    return {**out, "largest_difference": same}
 
 
 def i3d_config() -> Config:
@@ -226,7 +294,7 @@ def peak_mb() -> float:
 
 def load(folder: str | None, video: Path) -> FrameModel:
     if folder is None:
-        return random_model(load_config("cpu", environ={}), video)
+        return random_model(load_config("cpu", environ={}, sets=["level=frame"]), video)
     import normalcy
 
     model = normalcy.load(folder, device="cpu")
@@ -257,6 +325,21 @@ def report(result: dict[str, Any]) -> str:
         lines.append(
             f"{name:22}{r['frames_per_s']:10.1f}{r['of_decode']:13.3f}{r['cpu_ms_per_frame']:14.2f}{r['of_decode_cpu']:13.3f}"
         )
+    for name, rows in result["runtimes"].items():
+        if name == "largest_difference":
+            continue
+        lines += [
+            "",
+            f"{name} ({rows['size'][0]}x{rows['size'][1]})".ljust(22)
+            + f"{'frames/s':>10}{'of decoding':>13}{'CPU over decoding':>19}",
+        ]
+        lines += [
+            f"{k:22}{r['frames_per_s']:10.1f}{r['of_decode']:13.3f}{r['cpu_over_decode']:19.2f}"
+            for k, r in rows.items()
+            if k != "size"
+        ]
+    worst = ", ".join(f"{k} {d:.2g}" for k, d in result["runtimes"].get("largest_difference", {}).items())
+    lines += [f"largest difference of a score to torch: {worst}", ""]
     c = s["bf16_change"]
     lines += [
         f"bf16 changes the scores of cpu by {c['typical']:.3g} in the median and {c['largest']:.3g} at most; they spread by "
@@ -290,6 +373,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=300, help="frames of the clip used for speed")
     parser.add_argument("--minutes", type=float, nargs="*", default=[1.0, 10.0], help="lengths for peak memory; none to skip")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="torch threads")
+    parser.add_argument("--runtimes", action="store_true", help="compare runtimes alone, and print JSON")
     parser.add_argument("--peak", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
@@ -304,6 +388,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         video = args.video or simulate(Path(folder) / "simulated.mp4", args.frames)
         model = load(args.model, video)
+        if args.runtimes:
+            print(json.dumps(measure_runtimes(video, model, args.frames, args.repeats, Path(folder)), indent=1))
+            print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, {args.threads} torch threads")
+            return
         memory = measure_memory(video, args.minutes, args.model, args.threads)
         result = {
             "video": video.name,
@@ -311,6 +399,7 @@ def main() -> None:
             "cores": os.cpu_count(),
             "load": os.getloadavg()[0],
             "torch": torch.__version__,
+            "runtimes": measure_runtimes(video, model, args.frames, args.repeats, Path(folder)),
             "scoring": measure_scoring(video, model, args.frames, args.repeats),
             "training": measure_training(video, model.cfg, args.frames, args.repeats),
             "memory": memory,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from normalcy.detection.weights import KNOWN, locate, weights_folders
+from normalcy.exported.graph import installed
 from normalcy.files import check_writable
 from normalcy.parts import DETECTORS
 from normalcy.versions import usable_cores, version
@@ -22,10 +23,13 @@ EXTRAS = {
     "log": ("tensorboard", "TensorBoard logs of training"),
     "data": ("h5py", "label files in MATLAB 7.3 format"),
     "objects": ("onnxruntime", "objects found by a model, not by their motion alone"),
+    "runtime": ("openvino", "exported models, scored without PyTorch"),
+    "export": ("nncf", "exports in int8"),
     "watch": ("sqlalchemy", "events of live cameras kept in a database"),
     "postgres": ("psycopg", "that database on a PostgreSQL server"),
 }
 """Optional extra -> (distribution that it brings, what that is for)."""
+WITHOUT_TORCH = "PyTorch is not installed", None, "exported models are scored without; training needs it: pip install torch"
 LOW_SPACE = 2 * 2**30
 """Bytes; ten minutes of 360p video take about 2 GiB in the cache."""
 PROBE_RUNS = 3
@@ -73,6 +77,8 @@ def examine(only: Sequence[str] = ()) -> Report:
         "video": _video,
         "cache": _cache,
         "speed": _speed,
+        "precision": _precision,
+        "runtimes": _runtimes,
         **{f"extra {name}": lambda name=name: _extra(name) for name in EXTRAS},  # type: ignore[misc]
         **{f"weights {name}": lambda name=name: _weights(name) for name in KNOWN},  # type: ignore[misc]
     }
@@ -108,6 +114,8 @@ def _cores() -> Check:
 
 
 def _torch() -> Check:
+    if not installed("torch"):
+        return Check("torch", *WITHOUT_TORCH)
     import torch
 
     build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU build"
@@ -115,6 +123,8 @@ def _torch() -> Check:
 
 
 def _gpu() -> Check:
+    if not installed("torch"):
+        return Check("gpu", *WITHOUT_TORCH)
     import torch
 
     if torch.cuda.is_available():
@@ -153,6 +163,8 @@ def _cache() -> Check:
 
 def _speed() -> Check:
     """Clips per second through the default encoder, with one thread and with all."""
+    if not installed("torch"):
+        return Check("speed", *WITHOUT_TORCH)
     import torch
 
     from normalcy.nn.build import build_encoder
@@ -173,6 +185,35 @@ def _speed() -> Check:
     if rates[before] < rates[1]:
         return Check("speed", text, None, "one thread is faster here: set train.threads=1, or OMP_NUM_THREADS=1 for scoring")
     return Check("speed", text)
+
+
+def _precision() -> Check:
+    """The faster precision of the default encoder by PyTorch, measured unless it is known."""
+    if not installed("torch"):
+        return Check("precision", *WITHOUT_TORCH)
+    from normalcy.api.speed import GAIN, precision_here
+    from normalcy.nn.build import build_network
+    from normalcy.presets import load_config
+
+    cfg = load_config(environ={})
+    m = precision_here(cfg, build_network(cfg).eval())
+    ratio = m.seconds["bf16"] / m.seconds["fp32"]
+    text = f"bf16 takes {ratio:.2g} times as long as fp32"
+    if ratio > 1.0 / GAIN:
+        return Check("precision", f"{text}: scoring.precision=auto takes fp32")
+    return Check("precision", f"{text}: scoring.precision=auto takes bf16")
+
+
+def _runtimes() -> Check:
+    """What was measured of exported models."""
+    from normalcy.api.speed import measured
+    from normalcy.exported.graph import RUNTIMES
+
+    there = [f"{r} {version(r)}" for r in RUNTIMES if installed(r)]
+    if not there:
+        return Check("runtimes", "none for exported models", None, "pip install 'normalcy[runtime]'")
+    known = [m.sentence() for m in measured() if m.what.startswith("exported")]
+    return Check("runtimes", "; ".join([", ".join(there), *(known or ["measured when an exported model first scores"])]))
 
 
 def _fastest(work: Callable[[], object]) -> float:

@@ -10,6 +10,7 @@ from normalcy.api.archive_calls import Order
 from normalcy.api.elsewhere import is_elsewhere, model_files, open_runner, score_elsewhere
 from normalcy.api.load import load_model
 from normalcy.api.score_video import Job, score_video
+from normalcy.api.speed import decided
 from normalcy.errors import OutputError, SourceError, UsageError
 from normalcy.files import check_writable
 from normalcy.remote import is_address
@@ -90,7 +91,7 @@ def score(
         ConfigError: a setting that only training can change.
     """
     as_trained = load(model, device, runtime) if isinstance(model, str | Path) else model
-    with_sets = with_settings(as_trained, config, sets)
+    with_sets = decided(with_settings(as_trained, config, sets))
     threshold = alarm(as_trained.cfg, with_sets)
     wanted, products = key(with_sets), products_for(with_sets.cfg.level, maps=maps, overlay=overlay)
     runner = open_runner(engine, address, workers, device)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,10 +20,12 @@ from normalcy.exported.graph import RUNTIMES, installed, open_graph, usual_threa
 from normalcy.exported.model import Exported
 from normalcy.files import write_json
 from normalcy.nn.stored import MODEL, Stored
+from normalcy.scoring.model import Model
 from normalcy.versions import processor, version
 from normalcy.video.cache import cache_root
 from normalcy.video.reader import working_size
 
+M = TypeVar("M", bound=Model)
 FILE = "speed.json"
 RUNS = 3
 """The fastest of so many counts, after one that does not."""
@@ -112,6 +115,17 @@ def slower_bf16(cfg: Config, network: Any) -> str | None:
     if s["bf16"] <= s["fp32"]:
         return None
     return f"scoring.precision=bf16 takes {s['bf16'] / s['fp32']:.1f} times as long as fp32 on this processor"
+
+
+def decided(model: M) -> M:
+    """A model with ``scoring.precision: auto`` decided for this machine; warns where bf16 was asked for and is slower."""
+    network = getattr(getattr(model, "frame", model), "network", None)
+    if network is None or model.device != "cpu":
+        return model
+    if slow := slower_bf16(model.cfg, network):
+        warnings.warn(slow, UserWarning, stacklevel=2)
+    cfg = resolved(model.cfg, network)
+    return model if cfg is model.cfg else model.with_config(cfg)
 
 
 def measured() -> list[Measured]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from normalcy.api.speed import decided
 from normalcy.config import AlarmConfig
 from normalcy.events.detector import Change, EventDetector
 from normalcy.scoring.model import Model
@@ -89,7 +90,7 @@ def open_stream(
     Raises:
         ConfigError: a setting is unknown, or only training can change it.
     """
-    live = with_settings(model, config, sets)
+    live = decided(with_settings(model, config, sets))
     threshold = alarm(model.cfg, live)
     info = VideoInfo(name, Path(name), width, height, fps, None)
     scorer = live.scorer(info, maps or threshold.value is not None)

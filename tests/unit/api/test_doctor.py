@@ -32,7 +32,7 @@ def test_a_machine_that_runs_the_tests_is_fit() -> None:
     report = doctor.examine()
     checks = {c.name: c for c in report.checks}
     assert report.ok
-    parts = ["normalcy", "python", "cores", "torch", "gpu", "video", "cache", "speed"]
+    parts = ["normalcy", "python", "cores", "torch", "gpu", "video", "cache", "speed", "precision", "runtimes"]
     assert list(checks) == [*parts, *(f"extra {e}" for e in doctor.EXTRAS), *(f"weights {w}" for w in KNOWN)]
     assert "H.264 in and out" in checks["video"].found
     assert "clips/s with 1 thread" in checks["speed"].found
