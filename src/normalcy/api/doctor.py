@@ -27,6 +27,9 @@ EXTRAS = {
     "export": ("nncf", "exports in int8"),
     "watch": ("sqlalchemy", "events of live cameras kept in a database"),
     "postgres": ("psycopg", "that database on a PostgreSQL server"),
+    "web": ("fastapi", "the page of a watch and of recordings (serve)"),
+    "cluster": ("ray", "an archive scored by the workers of a Ray cluster"),
+    "s3": ("obstore", "sources and results at s3:// addresses"),
 }
 """Optional extra -> (distribution that it brings, what that is for)."""
 WITHOUT_TORCH = "PyTorch is not installed", None, "exported models are scored without; training needs it: pip install torch"
