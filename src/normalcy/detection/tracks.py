@@ -35,14 +35,6 @@ class Track:
     xyxy: list[Floats] = field(default_factory=list)
     """(4,) float32 per frame in ``frames``, as detected."""
 
-    def boxes_at(self, wanted: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
-        """(T, 4) box in each of the frames: between two sightings on the line between them, outside them NaN."""
-        at = np.asarray(wanted, np.float64)
-        known = np.stack(self.xyxy).astype(np.float64)
-        out = np.stack([np.interp(at, self.frames, known[:, k]) for k in range(4)], axis=1)
-        out[(at < self.frames[0]) | (at > self.frames[-1])] = np.nan
-        return out.astype(np.float32)
-
 
 class Tracker:
     """Frames of boxes in, an id for every box out. Ids count from 1 and are never used twice."""

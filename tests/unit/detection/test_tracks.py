@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import pytest
 
 from normalcy.detection.boxes import Boxes
-from normalcy.detection.tracks import Track, Tracker, filled, track
+from normalcy.detection.tracks import Tracker, filled, track
 from objects_help import boxes
 
 
@@ -97,13 +96,6 @@ def test_a_crowd_of_a_hundred_walkers() -> None:
         right += int((ids == first[order]).sum())
     assert right / 3000 > 0.97
     assert time.process_time() - started < 20
-
-
-def test_boxes_between_sightings_lie_on_the_line() -> None:
-    t = Track(1, [2, 6], [np.array([0, 0, 10, 10], np.float32), np.array([8, 4, 18, 24], np.float32)])
-    got = t.boxes_at([1, 2, 3, 6, 7])
-    assert np.isnan(got[[0, 4]]).all()
-    assert got[1].tolist() == [0, 0, 10, 10] and got[2] == pytest.approx([2, 1, 12, 13.5]) and got[3].tolist() == [8, 4, 18, 24]
 
 
 def test_frames_between_samples_have_boxes_along_their_tracks() -> None:
