@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from normalcy.api.load import load_model
+from normalcy.api.load import load_model, with_taught
+from normalcy.api.teach import lesson_of_event
 from normalcy.detection.classes import class_name
 from normalcy.errors import DataError, NormalcyError, OutputError
 from normalcy.events.record import SURE, EventRecord, normal_minutes
@@ -68,9 +69,10 @@ class Peak:
 class Explainer:
     """Explains events of one model. Loads its pictures once."""
 
-    def __init__(self, model_dir: str | Path, device: str = "auto") -> None:
-        """Raises ModelError."""
-        self.model: Model = load_model(model_dir, device, "torch")
+    def __init__(self, model_dir: str | Path, device: str = "auto", but: str = "") -> None:
+        """but: an event that taught the model; it is explained as if it had not. Raises ModelError."""
+        as_trained = load_model(model_dir, device, "torch", taught=False)
+        self.model: Model = with_taught(as_trained, Path(model_dir), but)
         self.exemplars = Exemplars.load(model_dir)
 
     def video(
@@ -197,14 +199,14 @@ def explain_event(out: str | Path, record: EventRecord, model_dir: str | Path, d
     kept = kept_why(out, record, model_dir)
     if kept is not None:
         return kept
-    explainer = Explainer(model_dir, device)
+    explainer = Explainer(model_dir, device, but=record.id)
     clip = None if record.clip is None else Path(out) / record.clip
     if clip is None or not clip.is_file():
         readouts = {} if record.readout is None else {record.readout: float(np.sinh(record.peak or 0.0))}
         return explainer.peak(Peak(record.peak or 0.0, readouts, 0.0, record.region))
     why = explainer.video(clip)
     with suppress(OutputError):  # found again the next time
-        write_json(_beside(clip), {"model": key_of(Path(model_dir)), "why": why.to_dict()})
+        write_json(_beside(clip), {"model": key_of(Path(model_dir), record.id), "why": why.to_dict()})
     return why
 
 
@@ -214,7 +216,7 @@ def kept_why(out: str | Path, record: EventRecord, model_dir: str | Path) -> Why
         return None
     with suppress(OSError, ValueError, KeyError, TypeError):
         values = json.loads(_beside(Path(out) / record.clip).read_text(encoding="utf-8"))
-        if values["model"] == key_of(Path(model_dir)):
+        if values["model"] == key_of(Path(model_dir), record.id):
             return Why.from_dict(values["why"])
     return None
 
@@ -223,10 +225,12 @@ def _beside(clip: Path) -> Path:
     return clip.with_suffix(".why.json")
 
 
-def key_of(model_dir: Path) -> str:
-    """Changes whenever the model or what it was taught does. Raises OSError where there is no model."""
+def key_of(model_dir: Path, but: str = "") -> str:
+    """Changes whenever the model or what it was taught does, other than by an event. Raises OSError where there is no model."""
     head = (model_dir / CONFIG).read_bytes()
-    return hashlib.sha256(head + repr(stamp(model_dir)).encode()).hexdigest()
+    own = lesson_of_event(model_dir, but) if but else None
+    known = [row for row in stamp(model_dir) if row[0] != own]
+    return hashlib.sha256(head + repr(known).encode()).hexdigest()
 
 
 def peak_of_scored(folder: Path, number: int) -> Peak:
@@ -260,6 +264,8 @@ def rare(threshold: Threshold | None, score: float) -> str:
         return ""
     share = min(normal_minutes(threshold, score), SURE / 100.0)
     minutes = 1.0 / (1.0 - share)
+    if minutes < 1.5:
+        return "Normal video reaches so high a score in almost every minute."
     least = "at most " if share >= SURE / 100.0 else "about "
     rests = f"by a tail fitted to {_span(threshold.normal_hours * 60.0)} of normal video"
     return f"In normal video so high a score comes in {least}one minute of {_span(minutes)}, {rests}."

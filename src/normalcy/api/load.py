@@ -43,9 +43,13 @@ def load_model(
     return with_taught(model, Path(folder)) if taught else model
 
 
-def with_taught(model: Model, folder: Path) -> Model:
-    """A model as it was trained, with the lessons that lie beside it; itself where there are none. Raises ModelError."""
+def with_taught(model: Model, folder: Path, but: str = "") -> Model:
+    """A model as it was trained, with the lessons that lie beside it; itself where there are none. Raises ModelError.
+
+    but: an event whose own lessons are left out.
+    """
     lessons, stamp = load_lessons(folder)
+    lessons = [x for x in lessons if not but or x.about.get("event") != but]
     if not lessons:
         return model
     threshold = model.threshold

@@ -14,6 +14,8 @@ COLOURS = """.why, .learned {
   --c-ink: var(--ink); --c-muted: var(--soft); --c-grid: var(--line); --c-paper: var(--paper); --c-page: var(--page);
   --c-score: var(--blue); --c-alarm: var(--red); --c-truth: var(--green);
 }
+.learned-cameras { margin: 0 0 .75rem; } .learned-cameras [aria-current] { border-color: var(--blue); font-weight: 600; }
+.learned-scroll { overflow-x: auto; }
 """
 """From the colours of the served page to those of the report."""
 

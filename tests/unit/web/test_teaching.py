@@ -72,6 +72,11 @@ def test_why_is_found_by_a_look_at_the_clip_and_then_at_once(client: TestClient)
     piece = client.get("/events/a/why").text
     assert 'class="why"' in piece and "data:image/jpeg" in piece and "style=" not in piece
     assert 'class="why"' in client.get("/events/a").text
+    client.post("/api/v1/events/a/mark", json={"verdict": "normal"})
+    settled()
+    assert 'class="why"' in client.get("/events/a").text  # an event is explained as if it had taught nothing
+    client.post("/api/v1/events/a/mark", json={"verdict": "none"})
+    settled()
     assert client.get("/events/b/why").status_code == 404
     assert "--c-alarm: var(--red)" in client.get("/pieces.css").text
 
