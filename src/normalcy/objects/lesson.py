@@ -28,7 +28,7 @@ KEPT = 300
 KIND = "kind"
 """The cue that speaks of a thing's class."""
 SLACK = 0.3
-"""Standard deviations that the same thing may read higher the next time."""
+"""Spreads of a cue over all places by which the same thing may read higher the next time."""
 
 
 def lesson_of(normal: Normal, s: Sightings) -> dict[str, NDArray[Any]]:
@@ -36,7 +36,7 @@ def lesson_of(normal: Normal, s: Sightings) -> dict[str, NDArray[Any]]:
     kept = spread_choice(places(s) / REACH, KEPT)
     s = s.select(kept)
     out: dict[str, NDArray[Any]] = {f.name: np.ascontiguousarray(getattr(s, f.name)) for f in fields(s)}
-    return out | {"z": normal.read(s).z_NC.astype(np.float32)}
+    return out | {"value": raw(normal.cues, normal.usual, s)[0].astype(np.float32)}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,7 +44,8 @@ class TaughtNormal(Normal):
     """A normal to which taught sightings belong as well."""
 
     taught: Sightings
-    taught_z_MC: Floats
+    taught_value_MC: Floats
+    """What each cue read of them, before calibration; NaN where it said nothing."""
     first_row: int
     """Number of the first taught sighting among the normal ones, for ``nearest_NC``."""
 
@@ -52,9 +53,9 @@ class TaughtNormal(Normal):
     def of(cls, normal: Normal, parts: Sequence[Mapping[str, NDArray[Any]]], first_row: int) -> Self:
         """From what lesson_of() gave, for a model of the same cues."""
         s = Sightings.joined([Sightings(*(p[f.name] for f in fields(Sightings))) for p in parts])
-        z = np.concatenate([p["z"] for p in parts]).astype(np.float64)
+        value = np.concatenate([p["value"] for p in parts]).astype(np.float64)
         own = [getattr(normal, f.name) for f in fields(Normal) if f.init]
-        return cls(*own, taught=s, taught_z_MC=z, first_row=first_row)
+        return cls(*own, taught=s, taught_value_MC=value, first_row=first_row)
 
     def read(self, s: Sightings) -> Reading:
         value_NC, nearest_NC = raw(self.cues, self.usual, s)
@@ -68,8 +69,9 @@ class TaughtNormal(Normal):
         for c, cue in enumerate(self.cues):
             if not isinstance(cue, Novelty) and near_NM.any():
                 own = alike_NM if cue.name == KIND else near_NM
-                usual_N = np.where(own, self.taught_z_MC[:, c] + SLACK, 0.0).max(axis=1)
-                z_NC[:, c] = np.maximum(z_NC[:, c] - usual_N, 0.0)
+                known = own & np.isfinite(self.taught_value_MC[:, c])
+                most_N = np.where(known, self.taught_value_MC[:, c], -np.inf).max(axis=1)
+                z_NC[value_NC[:, c] <= most_N + SLACK * self.locality.spread_C[c], c] = 0.0
         return Reading(z_NC, nearest_NC)
 
     def _compare(
@@ -102,8 +104,8 @@ def taught(normal: Normal, lessons: Sequence[Lesson], first_row: int) -> Normal:
 
 def _readable(own: Mapping[str, NDArray[Any]], cues: int) -> bool:
     """Whether these are sightings as this version keeps them, read by so many cues."""
-    known = all(f.name in own for f in fields(Sightings)) and "z" in own
-    return known and len(own["z"]) > 0 and own["z"].shape[1] == cues
+    known = all(f.name in own for f in fields(Sightings)) and "value" in own
+    return known and len(own["value"]) > 0 and own["value"].shape[1] == cues
 
 
 def _apart(a_ND: Floats, b_MD: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Taught features as more centres of normal, each as wide as normal itself: the nearest one counts."""
+"""Taught features as more centres of normal, each half as wide as normal itself: the nearest one counts."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from normalcy.scoring.place import zones
 
 KEPT = 200
 """Features that one lesson keeps."""
+WIDTH = 0.5
+"""Of a centre, as a share of how wide normal is. As wide as normal, ten lessons hid true anomalies (docs/marks.md)."""
 CANDIDATES = 4000
 """Of so many, drawn evenly."""
 
@@ -60,7 +62,7 @@ class Centres:
             far_BPM = torch.cdist(own_BPE, centre_ME.expand(b, -1, -1)) / own_BPE.shape[-1] ** 0.5
             far_BPM = far_BPM.masked_fill(~torch.from_numpy(near_PM[:, used]).to(f_BDhw.device), float("inf"))
             out[:, rows, cols] = far_BPM.amin(dim=-1)
-        return out
+        return out / WIDTH
 
 
 def features_at(f_BDhw: Tensor, unusual_Bhw: NDArray[np.bool_], spread_D: Tensor, anywhere: bool) -> dict[str, NDArray[Any]]:

@@ -17,7 +17,7 @@ from normalcy.scoring.scene import SAME, Signature, signature, with_prefix
 
 REACH = 0.1
 """Share of the picture's width and height within which a place is the lesson's own."""
-UNUSUAL = 1.0
+UNUSUAL = 1.5
 """Standard deviations of normal video from which on a place of the event is taught."""
 
 Floats = NDArray[np.float32]
