@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from made_events import made_event
-from normalcy.events.browse import Place, Wanted, beside, count, days, page_query, window
+from normalcy.events.browse import Place, Wanted, beside, choices, count, days, page_query, window
 from normalcy.events.store import Saying, StaleError, Store, StoredEvent
 from normalcy.events.strength import in_words, strength
 
@@ -78,6 +78,10 @@ def test_no_list_is_sorted_or_read_whole(store: Store, wanted: Wanted) -> None:
         plan = [row[3] for row in connection.exec_driver_sql(f"explain query plan {query}").all()]
     assert not any("TEMP B-TREE" in step for step in plan), plan
     assert all("USING" in step or "SUBQUERY" in step for step in plan), plan
+
+
+def test_what_can_be_chosen_is_what_there_is(store: Store) -> None:
+    assert choices(store) == {"cameras": ["gate", "yard"], "reasons": ["density", "motion", "velocity"], "zones": ["door"]}
 
 
 def test_days_and_neighbours(store: Store) -> None:
