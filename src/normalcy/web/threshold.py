@@ -105,10 +105,11 @@ def preview(site: Site, card: CameraCard, per_day: float | None, days: float) ->
 def _rests_on(t: Threshold) -> str:
     """What the number is worth, for people."""
     hours = t.normal_hours
-    much = f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.0f} hours"
+    much = "less than a minute" if hours < 1 / 60 else f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.0f} hours"
+    peaks = "1 peak" if t.peaks == 1 else f"{t.peaks} peaks"
     if t.tail == "empirical":
         return f"It was counted on {much} of normal video."
-    return f"It rests on {much} of normal video with {t.peaks} peaks: beyond the highest it is extrapolated."
+    return f"It rests on {much} of normal video with {peaks}: beyond the highest it is extrapolated."
 
 
 def _past(site: Site, camera: str, days: float) -> _Past:
