@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +25,13 @@ from normalcy.errors import DataError, OutputError
 UNFINISHED = ".unfinished-"
 """How the name of everything begins that is still being written."""
 ABANDONED_S = 3600.0
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder among the system's temporary ones, for what is needed for a while only; gone at the end, whatever happens."""
+    with tempfile.TemporaryDirectory(prefix="normalcy-") as folder:
+        yield Path(folder)
 
 
 def unfinished(path: Path) -> Path:

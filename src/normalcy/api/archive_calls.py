@@ -5,7 +5,6 @@ Everything here travels as plain values: a worker may be another machine, which 
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from normalcy.api.score_video import Job, Observed, Passage, Source, Take, read_
 from normalcy.api.stream import Stream
 from normalcy.config import Config
 from normalcy.errors import NormalcyError
+from normalcy.files import scratch
 from normalcy.results.layout import RECORD
 from normalcy.results.product import Context
 from normalcy.results.products import PRODUCTS
@@ -168,8 +168,8 @@ def _fetched(recording: Recording) -> Iterator[VideoRef]:
     if recording.origin is None:
         yield VideoRef(recording.name, Path(recording.source), recording.kind)
         return
-    with tempfile.TemporaryDirectory(prefix="normalcy-") as folder:
-        local = Path(folder) / recording.source.rsplit("/", 1)[-1]
+    with scratch() as folder:
+        local = folder / recording.source.rsplit("/", 1)[-1]
         remote.fetch(recording.source, local)
         try:
             yield VideoRef(recording.name, local, recording.kind)
@@ -183,8 +183,8 @@ def _folder(order: Order, recording: Recording) -> Iterator[Path]:
     if not remote.is_address(order.out):
         yield Path(order.out) / recording.name
         return
-    with tempfile.TemporaryDirectory(prefix="normalcy-") as base:
-        folder = Path(base) / recording.name
+    with scratch() as base:
+        folder = base / recording.name
         yield folder
         made = sorted(p.name for p in folder.iterdir() if p.name != RECORD)
         stale = [RECORD, *(p.name for p in PRODUCTS if p.name not in made)]
@@ -199,9 +199,9 @@ def _model(order: Order) -> Model:
     """The model of an order, with its settings."""
     key = (order.hash, order.device)
     if key not in _loaded:
-        with tempfile.TemporaryDirectory(prefix="normalcy-") as folder:
+        with scratch() as folder:
             for name, content in order.model.items():
-                path = Path(folder) / name
+                path = folder / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
             model = load_model(folder, order.device, order.runtime)

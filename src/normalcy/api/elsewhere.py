@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from normalcy import remote
 from normalcy.api.archive import score_archive
 from normalcy.api.archive_calls import Order, Recording, at_address
 from normalcy.errors import SourceError, UsageError
+from normalcy.files import scratch
 from normalcy.results.layout import EVENTS, RECORD
 from normalcy.results.record import Origin, Record
 from normalcy.results.run_json import finished_video
@@ -122,8 +122,8 @@ def _finished(recording: Recording, order: Order) -> ScoredVideo | None:
     names = remote.names(address)
     if RECORD not in names:
         return None
-    with tempfile.TemporaryDirectory(prefix="normalcy-") as base:
-        folder = Path(base) / recording.name
+    with scratch() as base:
+        folder = base / recording.name
         folder.mkdir()
         for name in names:  # what is there, as far as it is looked at
             (folder / name).write_bytes((remote.read(f"{address}/{name}") or b"") if name in (RECORD, EVENTS) else b"")

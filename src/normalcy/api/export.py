@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,7 +17,7 @@ from normalcy.config import Config
 from normalcy.errors import ModelError, OutputError, UsageError
 from normalcy.exported.model import FORMAT, ExportedModel
 from normalcy.exported.readouts import KINDS, describe
-from normalcy.files import check_writable, write_files
+from normalcy.files import check_writable, scratch, write_files
 from normalcy.nn.stored import CARD, CONFIG, MODEL, Stored, file_of_model, names_beside, read_stored, write_stored
 from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.lesson_files import FOLDER
@@ -117,8 +116,7 @@ def export(
         "extra": stored.extra,
         "beside": {**{n: file_of_model(stored.folder, n) for n in names_beside(stored.folder)}, **graphs},
     }
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder)
+    with scratch() as trial:
         write_stored(trial, card="", export=facts, **arguments)
         _copy_lessons(stored.folder, trial)
         expected = _scores(torch_model, refs, tell, "torch")

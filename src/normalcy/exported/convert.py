@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from normalcy.config import Config
 from normalcy.errors import UsageError
 from normalcy.exported.graph import GraphFile
+from normalcy.files import scratch
 from normalcy.nn.build import Network
 from normalcy.nn.encoder import Encoder
 from normalcy.nn.fold_batchnorm import folded
@@ -207,13 +208,10 @@ def _int8(made: Any, samples: list[NDArray[np.uint8]], kind: str) -> Any:
 def _stored(made: Any, name: str, kind: str, precision: str) -> GraphFile:
     if kind == "onnx":
         return GraphFile(f"{name}.onnx", made.SerializeToString(), precision=precision)
-    import tempfile
-    from pathlib import Path
-
     import openvino
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{name}.xml"
+    with scratch() as folder:
+        path = folder / f"{name}.xml"
         openvino.save_model(made, path, compress_to_fp16=False)
         return GraphFile(path.name, path.read_bytes(), path.with_suffix(".bin").read_bytes(), precision)
 
