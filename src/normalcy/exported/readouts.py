@@ -17,7 +17,7 @@ from scipy.spatial.distance import cdist
 from normalcy.config import Config
 from normalcy.errors import ModelError
 from normalcy.exported.windows import Floats, GraphWindows
-from normalcy.scoring.lesson import REACH
+from normalcy.scoring.lesson import REACH, WIDTH
 from normalcy.scoring.levels import levels_at
 from normalcy.scoring.place import PlaceStatistics, zones
 from normalcy.scoring.readout import Readout
@@ -131,7 +131,7 @@ class TaughtGaussian(Gaussian):
             own_NE = f_BDhw[:, :, rows, cols].transpose(0, 2, 1).reshape(-1, d) @ to
             far_NM = cdist(own_NE, self._feature_MD[used] @ to) / d**0.5
             far_BPM = np.where(near_PM[:, used], far_NM.reshape(b, len(rows), -1), np.inf)
-            out[:, rows, cols] = np.minimum(out[:, rows, cols], far_BPM.min(axis=-1))
+            out[:, rows, cols] = np.minimum(out[:, rows, cols], far_BPM.min(axis=-1) / WIDTH)
         return out
 
 

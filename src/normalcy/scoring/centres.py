@@ -11,13 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from normalcy.scoring.lesson import REACH, spread_choice
+from normalcy.scoring.lesson import REACH, WIDTH, spread_choice
 from normalcy.scoring.place import zones
 
 KEPT = 200
 """Features that one lesson keeps."""
-WIDTH = 0.5
-"""Of a centre, as a share of how wide normal is. As wide as normal, ten lessons hid true anomalies (docs/marks.md)."""
 CANDIDATES = 4000
 """Of so many, drawn evenly."""
 

@@ -17,6 +17,9 @@ from normalcy.scoring.scene import SAME, Signature, signature, with_prefix
 
 REACH = 0.1
 """Share of the picture's width and height within which a place is the lesson's own."""
+WIDTH = 0.5
+"""Of a taught centre of normal, as a share of how wide normal is. As wide as normal, ten lessons hid true anomalies
+(docs/marks.md)."""
 UNUSUAL = 1.5
 """Standard deviations of normal video from which on a place of the event is taught."""
 
