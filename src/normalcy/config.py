@@ -11,7 +11,7 @@ from functools import cache, reduce
 from operator import getitem
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from normalcy.parts import CUES, DETECTORS, ENCODERS, choices
@@ -88,6 +88,12 @@ class VideoConfig(_Strict):
     folder_gaps: Literal["ignore", "keep"] = score(
         "ignore", "Numbers that a folder of frames lacks: ignore = the frames follow on; keep = they keep their time"
     )
+
+    @field_validator("deinterlace", mode="before")
+    @classmethod
+    def _yaml(cls, value: object) -> object:
+        """YAML, which files and --set are read as, takes on and off for true and false."""
+        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
     @model_validator(mode="after")
     def _ordered(self) -> VideoConfig:

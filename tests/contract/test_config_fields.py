@@ -10,7 +10,7 @@ from made_models import tiny_config, tiny_network
 from normalcy.config import DECIDES, Decides, deciding, fields, mark, values
 from normalcy.errors import ConfigError
 from normalcy.experiments.cells import what_decides
-from normalcy.presets import known_keys
+from normalcy.presets import known_keys, load_config
 from normalcy.results.run_json import key
 from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.settings import with_settings
@@ -57,3 +57,8 @@ def test_what_it_decides_is_when_it_may_change_and_what_knows_of_it(kind: Decide
         changed = with_settings(model, None, [item])
         assert values(changed.cfg)[name] == values(other)[name]
         assert (key(changed) != key(model)) == (kind in ("score", "place"))
+
+
+@pytest.mark.parametrize("how", ["on", "off", "auto"])
+def test_on_and_off_are_words_though_yaml_takes_them_for_truth(how: str) -> None:
+    assert load_config("cpu", None, (f"video.deinterlace={how}",), {}).video.deinterlace == how
