@@ -13,7 +13,8 @@ from normalcy.cli.progress import Bars, Lines
 from normalcy.config import OBJECT_TASKS, Config
 from normalcy.config import TASKS as WEIGHTS
 from normalcy.nn.build import build_network
-from normalcy.nn.tasks import TASKS, Passes, chance
+from normalcy.nn.passes import Passes
+from normalcy.nn.tasks import TASKS, chance
 from normalcy.presets import load_config
 from normalcy.scoring.windows import Windows
 

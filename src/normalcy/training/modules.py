@@ -14,8 +14,9 @@ from normalcy.errors import TrainingError
 from normalcy.nn import losses
 from normalcy.nn.build import Network
 from normalcy.nn.inputs import picture
+from normalcy.nn.passes import Batch, Passes, without_frame
 from normalcy.nn.share import by_shares
-from normalcy.nn.tasks import TASKS, Batch, Passes, without_frame
+from normalcy.nn.tasks import TASKS
 
 __all__ = ["Batch", "DecoderTask", "ProxyTask", "without_frame"]
 

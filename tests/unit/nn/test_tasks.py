@@ -12,7 +12,8 @@ from normalcy.errors import ConfigError
 from normalcy.nn.build import Network, build_network
 from normalcy.nn.heads import PLACE
 from normalcy.nn.losses import localisation_loss
-from normalcy.nn.tasks import TASKS, Passes, moving, without_frame
+from normalcy.nn.passes import Passes, moving, without_frame
+from normalcy.nn.tasks import TASKS
 from normalcy.presets import load_config
 from normalcy.scoring.windows import Windows
 
