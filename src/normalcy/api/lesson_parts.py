@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from normalcy.clips.sampling import span, step_at
 from normalcy.detection.base import build_detector, sample_step
-from normalcy.detection.cache import boxes_of
 from normalcy.errors import ModelError
 from normalcy.objects.both_levels import BothModel
 from normalcy.objects.lesson import NAME, lesson_of
 from normalcy.objects.seen_model import SeenModel
 from normalcy.objects.sightings import Sightings
 from normalcy.objects.track_mean import track_means
-from normalcy.objects.watch import Watcher
+from normalcy.objects.watch import watch_video
 from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.lesson import UNUSUAL
 from normalcy.scoring.levels import LEVEL, level_of
@@ -108,16 +107,11 @@ def of_objects(model: SeenModel, ref: VideoRef, frames: Sequence[int]) -> Arrays
     """Sightings of the tracks that stand out in these frames, over the whole clip; nothing where there are none."""
     cfg, info = model.cfg, probe(ref, config=model.cfg.video)
     every = sample_step(info.fps, cfg.objects)
-    boxes = boxes_of(ref, build_detector(cfg.objects, features=True), every=every)
-    watcher = Watcher(info.width, info.height, info.fps, every)
-    looks, scene = [], model
-    with VideoReader(ref, config=cfg.video) as reader:
-        for n, frame in enumerate(reader):
-            if n == 0:
-                scene = model.at(frame.image[None])
-            watcher.picture(n, frame.image)
-            if n % every == 0 and n // every < len(boxes):
-                looks.append(watcher.look(n, frame.time_s, frame.image, boxes[n // every]))
+    looks: list[Sightings] = []
+    scene = model
+    for frame, met in watch_video(ref, info, cfg, build_detector(cfg.objects, features=True)):
+        scene = scene if looks else model.at(frame.image[None])
+        looks.append(met)
     s = Sightings.joined(looks)
     if not len(s):
         return {}

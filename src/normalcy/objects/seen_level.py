@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from normalcy.detection.base import build_detector, sample_step
-from normalcy.detection.cache import boxes_of
 from normalcy.errors import TrainingError
 from normalcy.objects.album import Album
 from normalcy.objects.fit import fit
@@ -19,13 +18,12 @@ from normalcy.objects.seen_model import SeenModel
 from normalcy.objects.seen_scorer import Judge
 from normalcy.objects.selftest import Probe
 from normalcy.objects.sightings import Sightings
-from normalcy.objects.watch import Watcher
+from normalcy.objects.watch import watch_video
 from normalcy.parts import CUES
 from normalcy.scoring.crossfit import Parts, ScoreOfFrames, cross_fit, plan_of, threshold_of
 from normalcy.scoring.fusion import squash
 from normalcy.scoring.normal_video import NormalVideo
 from normalcy.types import Piece
-from normalcy.video.reader import VideoReader
 
 MAX_SIGHTINGS = 20_000
 """Sightings that a scene's normal is fitted on; looks of longer video are thinned evenly."""
@@ -50,15 +48,8 @@ class Watched:
         looks, steps = [], []
         for i, (ref, v) in enumerate(zip(footage.refs, footage.videos, strict=True)):
             every = sample_step(v.info.fps, footage.cfg.objects)
-            boxes = boxes_of(ref, detector, every=every)
-            watcher = Watcher(v.info.width, v.info.height, v.info.fps, every, video=i)
-            seen = []
-            with VideoReader(ref) as reader:
-                for n, frame in enumerate(reader):
-                    watcher.picture(n, frame.image)
-                    if n % every == 0 and n // every < len(boxes):
-                        s = watcher.look(n, float(v.time_s[min(n, len(v) - 1)]), frame.image, boxes[n // every])
-                        seen.append(s.but(track_N=s.track_N + i * _VIDEO))
+            met = watch_video(ref, v.info, footage.cfg, detector, video=i)
+            seen = [s.but(track_N=s.track_N + i * _VIDEO) for _, s in met]
             if len(seen) != -(-len(v) // every):
                 raise TrainingError(f"{ref.path}: has {len(v)} frames, and boxes for others; clear the cache and run again")
             looks.append(seen)

@@ -81,7 +81,7 @@ class SeenModel(Model):
         """See Model. boxes: of every frame that is looked at, in pixels of the source, where they are known already."""
         if boxes is None and ref is not None:
             detector = build_detector(self.cfg.objects, features=True)
-            boxes = boxes_of(ref, detector, every=sample_step(info.fps, self.cfg.objects))
+            boxes = boxes_of(ref, detector, every=sample_step(info.fps, self.cfg.objects), config=self.cfg.video)
         return SeenScorer(self, info, maps, boxes)
 
     def at(self, frames_NHWC: NDArray[np.uint8]) -> Self:

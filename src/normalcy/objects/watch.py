@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from normalcy.config import Config
+from normalcy.detection.base import Detector, sample_step
 from normalcy.detection.boxes import Boxes
+from normalcy.detection.cache import boxes_of
 from normalcy.detection.tracks import PATIENCE_S, Tracker
 from normalcy.objects.box_motion import LAG_S, box_motion, flow_picture
 from normalcy.objects.sightings import MOTIONS, Floats, Sightings
+from normalcy.types import Frame, VideoInfo
+from normalcy.video.reader import VideoReader
+from normalcy.video.source import VideoRef
 
 STAY = 0.4
 """Box heights within which a foot has not left its place."""
@@ -91,3 +98,21 @@ class Watcher:
         for k in lost:
             del self._feet[k]
         return out
+
+
+def watch_video(
+    ref: VideoRef, info: VideoInfo, cfg: Config, detector: Detector, video: int = 0
+) -> Iterator[tuple[Frame, Sightings]]:
+    """The frames of a whole video that are looked at, the first among them, each with its objects.
+
+    Boxes and frames are read with the same settings (``cfg.video``), the boxes from the cache where they are known. video: its
+    number, for the sightings. Raises as normalcy.detection.cache.boxes_of.
+    """
+    every = sample_step(info.fps, cfg.objects)
+    boxes = boxes_of(ref, detector, every=every, config=cfg.video)
+    watcher = Watcher(info.width, info.height, info.fps, every, video)
+    with VideoReader(ref, config=cfg.video) as reader:
+        for n, frame in enumerate(reader):
+            watcher.picture(n, frame.image)
+            if n % every == 0 and n // every < len(boxes):
+                yield frame, watcher.look(n, frame.time_s, frame.image, boxes[n // every])
