@@ -28,6 +28,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -46,6 +47,7 @@ from normalcy.objects.normal import Normal
 from normalcy.objects.seen_level import SeenFolds, Watched
 from normalcy.objects.seen_model import SeenModel
 from normalcy.objects.selftest import Probe
+from normalcy.parts import CUES
 from normalcy.results.scores_csv import read_scores
 from normalcy.scoring.crossfit import cross_fit, plan_of
 from normalcy.scoring.normal_video import NormalVideo
@@ -151,29 +153,22 @@ def in_full() -> Iterator[None]:
 
 def rows(bench: Bench, only: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     """(name, objects alone, both levels)"""
-    cues = bench.cfg.objects.cues or tuple(normalcy_cues())
+    cues = bench.cfg.objects.cues or tuple(CUES)
     work: list[tuple[str, Callable[[], tuple[str, str]]]] = [("as it is", lambda: bench.score(nothing))]
-    work += [(f"only {c}", lambda c=c: bench.score(in_full, [c], alike=True)) for c in cues]  # type: ignore[misc]
-    work += [(f"without {c}", lambda c=c: bench.score(nothing, [k for k in cues if k != c])) for c in cues]  # type: ignore[misc]
+    work += [(f"only {c}", partial(bench.score, in_full, [c], alike=True)) for c in cues]
+    work += [(f"without {c}", partial(bench.score, nothing, [k for k in cues if k != c])) for c in cues]
     short = bench.cfg.objects.model_copy(update={"track_s": 0.05})
     work += [
-        ("without track means", lambda: bench.score(nothing, objects=short)),
-        ("tails unbounded", lambda: bench.score(constants(normal__LONGEST=1e9))),
-        ("sum of cues", lambda: bench.score(added_up)),
-        ("without ln n", lambda: bench.score(constants(normal__CROWD=0.0))),
-        ("everywhere", lambda: bench.score(constants(locality__TRACKS=EVERYWHERE))),
-        ("levels alike", lambda: bench.score(nothing, alike=True)),
+        ("without track means", partial(bench.score, nothing, objects=short)),
+        ("tails unbounded", partial(bench.score, constants(normal__LONGEST=1e9))),
+        ("sum of cues", partial(bench.score, added_up)),
+        ("without ln n", partial(bench.score, constants(normal__CROWD=0.0))),
+        ("everywhere", partial(bench.score, constants(locality__TRACKS=EVERYWHERE))),
+        ("levels alike", partial(bench.score, nothing, alike=True)),
     ]
     for name, run in work:
         if not only or any(name.startswith(o) for o in only):
             yield (name, *run())
-
-
-def normalcy_cues() -> list[str]:
-    """All there are."""
-    from normalcy.parts import CUES
-
-    return list(CUES)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

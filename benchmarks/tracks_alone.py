@@ -30,13 +30,13 @@ from normalcy.objects.fit import fit
 from normalcy.objects.normal import Normal
 from normalcy.objects.sightings import DIRECTIONS, HISTOGRAM, MOTIONS, SPEED, Floats, Sightings
 from normalcy.objects.track_mean import track_means
+from normalcy.objects.watch import MEMORY_S, STAY
 
 EVERY = 4
 FOLDS = 5
 SIGMA_S, SMOOTH_S = 1.0, 0.7
 HALF_S = 0.25
 """Velocity is taken from the foot this long before to this long after."""
-STAY = 0.4
 MOST = 20_000
 CUES = ("speed", "direction", "place", "dwell")
 SETS: dict[str, tuple[int, int, float]] = {"shanghaitech": (856, 480, 24.0), "avenue": (640, 360, 25.0)}
@@ -87,7 +87,7 @@ def _dwell(t: Floats, foot: Floats, height: Floats) -> Floats:
     for i in range(len(t)):
         away = np.flatnonzero(np.hypot(*(foot[: i + 1] - foot[i]).T) > STAY * height[i])
         out[i] = t[i] - t[away[-1] + 1 if len(away) else 0]
-    return np.minimum(out, 60.0)
+    return np.minimum(out, MEMORY_S)
 
 
 def normals(training: Mapping[str, NDArray[Any]], size: tuple[int, int, float], cues: Sequence[str]) -> dict[str, Normal]:

@@ -102,7 +102,7 @@ def find_weights(name_or_path: str | None, progress: Progress | None = None) -> 
     known = KNOWN.get(name_or_path)
     if known is None:
         names = ", ".join(KNOWN)
-        raise WeightsError(f"{path}: no such file; give the path of a YOLOX-layout .onnx file, or one of the names {names}")
+        raise WeightsError(f"{path}: no such file; give the path of an .onnx file, or one of the names {names}")
     if known.published is not None:
         return download(known.published, weights_root(), progress)
     raise WeightsError(missing(name_or_path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from pydantic import Field
 
 from normalcy.errors import DataError
@@ -53,18 +53,11 @@ def as_text(at: Place | None) -> str | None:
 @router.get("/events")
 def listed(
     request: Request,
-    camera: Word | None = None,
-    since: Finite | None = None,
-    until: Finite | None = None,
-    least: Annotated[float | None, Query(ge=0, le=1, description="Strength, at least")] = None,
-    reason: Word | None = None,
-    zone: Word | None = None,
-    state: Annotated[str | None, Query(pattern="^(new|reviewed|normal|anomaly|unsure|kept)$")] = None,
+    which: Annotated[Wanted, Depends(wanted)],
     after: After | None = None,
     limit: Annotated[int, Query(ge=1, le=browse.MOST)] = 50,
 ) -> EventList:
     """Events, newest first."""
-    which = wanted(camera, since, until, least, reason, zone, state)
     found = browse.window(site_of(request).store, which, place(after), limit)
     return EventList(events=[event_out(e) for e in found.events], next=as_text(found.next))
 
