@@ -15,7 +15,14 @@ from fakes import moving_square_video, write_video
 from normalcy.errors import ConfigError, SourceError, TrainingError, UsageError, VideoError, WeightsError
 from road import TINY, normal_videos, tree
 
-FILES = {"README.md", "calibration.json", "calibration.safetensors", "config.json", "model.safetensors"}
+FILES = {
+    "README.md",
+    "calibration.json",
+    "calibration.safetensors",
+    "config.json",
+    "exemplars.safetensors",
+    "model.safetensors",
+}
 
 
 def test_a_model_folder_is_whole_and_plain(model_dir: Path) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from normalcy.errors import UsageError
 from normalcy.exported.graph import RUNTIMES, installed, usual_threads
 from normalcy.exported.model import Exported, ExportedModel
+from normalcy.nn.device import check_device
 from normalcy.nn.stored import Stored, read_stored
 from normalcy.scoring.frame_model import FrameModel
 from normalcy.scoring.lesson_files import load_lessons
@@ -33,7 +34,7 @@ def load_model(
 ) -> Model:
     """A model of any level from its folder, with what it was taught since (normalcy.api.teach).
 
-    device: auto, cpu, cuda, or a device as PyTorch names it. runtime: what runs the network. ``auto`` is torch for a folder
+    device: auto, cpu or cuda. runtime: what runs the network. ``auto`` is torch for a folder
     that training wrote, and for an exported one the fastest that is there (normalcy.api.speed). threads: of an exported
     model's graphs; None: all.
     taught: False leaves lessons out.
@@ -62,6 +63,7 @@ def with_taught(model: Model, folder: Path, but: str = "") -> Model:
 
 
 def _as_trained(folder: str | Path, device: str, runtime: str, threads: int | None) -> Model:
+    check_device(device)
     if runtime not in CHOICES:
         raise UsageError(f"unknown runtime '{runtime}'; there are {', '.join(CHOICES)}")
     stored = read_stored(folder)
@@ -108,7 +110,7 @@ def _with_torch(stored: Stored, device: str) -> Model:
     from normalcy.nn.bundle import load_bundle, with_network
     from normalcy.nn.device import pick_device
 
-    where = pick_device(device) if device in ("auto", "cpu", "cuda") else device
+    where = pick_device(device)
     bundle = with_network(stored, where)
     if bundle.config.objects.method != "untrained" and bundle.config.level != "frame":
         from normalcy.objects.both_levels import BothModel

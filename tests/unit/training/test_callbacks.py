@@ -23,6 +23,7 @@ class FakeTrainer:
     def __init__(self) -> None:
         self.saved: list[int] = []
         self.should_stop = False
+        self.world_size, self.is_global_zero = 1, True
         self.global_step = 0
         self.callback_metrics = {"train/loss": 0.5}
         self.full = False
